@@ -1,0 +1,414 @@
+//! `steadfast batch`: a stream of calls in, a stream of answers out, in order.
+//!
+//! Three threads in a row: one reads chunks of whole lines, one has them answered, one writes. Within a chunk lines
+//! are read in parallel and answered in parallel, all lines of one user by the same worker, so that what a user's
+//! earlier call stored is there for the later one. Memory is bounded by the chunks under way, whatever the input.
+
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+use steadfast::blocking::Client;
+use steadfast::engine::Policy;
+use steadfast::engine::policy::{Activation, OnStorageError};
+use steadfast::line::{self, Line, LineError};
+use steadfast::storage::MemoryStorage;
+
+use crate::failure::Failure;
+
+/// Answer a stream of calls, one JSON object a line
+///
+/// Each line is a call such as {"op":"activate","campaignKey":"checkout","userId":"Ashley"}; each answer is
+/// {"i":<line>,"result":...} in the same order. Lines are numbered from 0, blank ones are skipped.
+///
+/// Exit status: 0 all lines answered, 1 some line was malformed (its answer has an "error"), 2 could not start.
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Arguments {
+    /// The settings file
+    #[arg(long, value_name = "FILE")]
+    settings: PathBuf,
+    /// Where decisions are kept: `none:` (no storage at all) or `memory:` (empty at the start)
+    #[arg(long, value_name = "URL", default_value = "none:")]
+    storage: StorageUrl,
+    /// Where the calls come from; `-` is standard input
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    input: PathBuf,
+    /// Where the answers go; `-` is standard output
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    output: PathBuf,
+    /// Whether users must be activated before track, getVariationName and getFeatureVariableValue know them
+    #[arg(long, value_enum, default_value_t = ActivationArgument::Optional)]
+    activation: ActivationArgument,
+    /// What happens when the storage cannot answer
+    #[arg(long, value_enum, default_value_t = OnStorageErrorArgument::Decide)]
+    on_storage_error: OnStorageErrorArgument,
+    /// After the last answer, write all stored records as one line {"storage":[...]}
+    #[arg(long)]
+    dump_storage: bool,
+    /// Add to each answer why it is what it is
+    #[arg(long)]
+    explain: bool,
+}
+
+/// A storage that `batch` can open.
+#[derive(Debug, Clone, Copy)]
+enum StorageUrl {
+    None,
+    Memory,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ActivationArgument {
+    /// Evaluation goes on when nothing is stored, and the decision is kept
+    Optional,
+    /// Nothing stored, no variation: the official SDK's rule
+    Required,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum OnStorageErrorArgument {
+    /// Decide without it, and never overwrite what may be stored
+    Decide,
+    /// Nobody gets a variation
+    None,
+}
+
+impl std::str::FromStr for StorageUrl {
+    type Err = String;
+
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        match url {
+            "none:" => Ok(StorageUrl::None),
+            "memory:" => Ok(StorageUrl::Memory),
+            _ => Err("expected `none:` or `memory:`".to_owned()),
+        }
+    }
+}
+
+/// A chunk is what one read of this many bytes brings, up to its last line end.
+const CHUNK: usize = 1 << 20;
+
+/// Chunks that wait between two stages.
+const WAITING: usize = 2;
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let settings = Arc::new(super::settings(&arguments.settings)?);
+    let policy = Policy {
+        activation: match arguments.activation {
+            ActivationArgument::Optional => Activation::Optional,
+            ActivationArgument::Required => Activation::Required,
+        },
+        on_storage_error: match arguments.on_storage_error {
+            OnStorageErrorArgument::Decide => OnStorageError::Decide,
+            OnStorageErrorArgument::None => OnStorageError::NoVariation,
+        },
+        ..Policy::default()
+    };
+    let memory = Arc::new(MemoryStorage::new());
+    let client = match arguments.storage {
+        StorageUrl::None => Client::new(settings),
+        StorageUrl::Memory => Client::new(settings).with_storage(Arc::clone(&memory)),
+    };
+    let client = client.with_policy(policy);
+
+    let (input, size) = open_input(arguments)?;
+    let mut output = open_output(arguments)?;
+    let progress = progress(arguments, size);
+    let batch = Batch { client: &client, explain: arguments.explain, users: RandomState::new(), workers: workers() };
+    let malformed = batch.run(input, &mut output, &progress);
+    progress.finish_and_clear();
+    let written = malformed.and_then(|malformed| {
+        if arguments.dump_storage && matches!(arguments.storage, StorageUrl::Memory) {
+            dump(&memory, &mut output)?;
+        }
+        output.flush().map(|()| malformed)
+    });
+    match written {
+        Ok(0) => Ok(ExitCode::SUCCESS),
+        Ok(malformed) => {
+            let lines = if malformed == 1 { "line was" } else { "lines were" };
+            anstream::eprintln!("{malformed} {lines} malformed: look for \"error\" in the answers");
+            Ok(ExitCode::from(1))
+        }
+        // Whoever reads the answers has had enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(Failure::new(format!("stopped before the end: {error}"))),
+    }
+}
+
+struct Batch<'b> {
+    client: &'b Client,
+    explain: bool,
+    users: RandomState,
+    workers: usize,
+}
+
+/// Answers of a chunk, in order, and how many lines of it were malformed.
+struct Answers {
+    text: Vec<u8>,
+    malformed: u64,
+    bytes_read: u64,
+}
+
+impl Batch<'_> {
+    /// Answers everything; how many lines were malformed.
+    fn run(&self, mut input: impl Read + Send, output: &mut impl Write, progress: &ProgressBar) -> io::Result<u64> {
+        let (chunk_sender, chunks) = mpsc::sync_channel::<io::Result<Vec<u8>>>(WAITING);
+        let (answer_sender, answers) = mpsc::sync_channel::<io::Result<Answers>>(WAITING);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                let mut carried = Vec::new();
+                loop {
+                    let chunk = next_chunk(&mut input, &mut carried);
+                    let last = !matches!(&chunk, Ok(chunk) if !chunk.is_empty());
+                    if matches!(&chunk, Ok(chunk) if chunk.is_empty()) || chunk_sender.send(chunk).is_err() || last {
+                        break;
+                    }
+                }
+            });
+            scope.spawn(move || {
+                let mut first = 0;
+                for chunk in chunks {
+                    let answered = chunk.map(|chunk| self.answer(&chunk, &mut first));
+                    if answer_sender.send(answered).is_err() {
+                        break;
+                    }
+                }
+            });
+            let mut malformed = 0;
+            loop {
+                let answered = match answers.try_recv() {
+                    Ok(answered) => answered?,
+                    Err(mpsc::TryRecvError::Disconnected) => break,
+                    Err(mpsc::TryRecvError::Empty) => {
+                        // Nobody is kept waiting for answers that are there.
+                        output.flush()?;
+                        match answers.recv() {
+                            Ok(answered) => answered?,
+                            Err(mpsc::RecvError) => break,
+                        }
+                    }
+                };
+                output.write_all(&answered.text)?;
+                malformed += answered.malformed;
+                progress.inc(answered.bytes_read);
+            }
+            Ok(malformed)
+        })
+    }
+
+    /// Answers the lines of a chunk; `first` is the number of its first line, and of the next chunk's afterwards.
+    fn answer(&self, chunk: &[u8], first: &mut u64) -> Answers {
+        let lines: Vec<&[u8]> =
+            chunk.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect();
+        let read = self.in_parallel(&lines, |line| read(line));
+        // All lines of a user go to one worker, in their order.
+        let mut shares: Vec<Vec<usize>> = vec![Vec::new(); self.workers];
+        for (place, line) in read.iter().enumerate() {
+            let user = line.as_ref().ok().and_then(Line::user);
+            #[expect(clippy::cast_possible_truncation, reason = "any part of a hash chooses a worker")]
+            let worker = user.map_or(place, |user| self.users.hash_one(user) as usize) % self.workers;
+            shares[worker].push(place);
+        }
+        let mut answers: Vec<(usize, Vec<u8>, bool)> = Vec::with_capacity(read.len());
+        let base = *first;
+        thread::scope(|scope| {
+            let answer_share = |share: &[usize]| -> Vec<(usize, Vec<u8>, bool)> {
+                share.iter().map(|place| self.answer_line(*place, base, &read[*place])).collect()
+            };
+            let mut shares = shares.iter();
+            let own = shares.next();
+            let handles: Vec<_> = shares.map(|share| scope.spawn(move || answer_share(share))).collect();
+            if let Some(own) = own {
+                answers.extend(answer_share(own));
+            }
+            for handle in handles {
+                match handle.join() {
+                    Ok(share) => answers.extend(share),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+        });
+        answers.sort_unstable_by_key(|(place, _, _)| *place);
+        *first += lines.len() as u64;
+        let mut text = Vec::with_capacity(answers.iter().map(|(_, text, _)| text.len()).sum());
+        let mut malformed = 0;
+        for (_, answer, is_malformed) in &answers {
+            text.extend_from_slice(answer);
+            malformed += u64::from(*is_malformed);
+        }
+        Answers { text, malformed, bytes_read: chunk.len() as u64 }
+    }
+
+    fn answer_line(&self, place: usize, base: u64, line: &Result<Line<'_>, Malformed>) -> (usize, Vec<u8>, bool) {
+        let number = base + place as u64;
+        let answer = match line {
+            Err(malformed) => json!({ "i": number, "error": malformed.to_string() }),
+            Ok(line) => {
+                let answer = line::run(line, self.client);
+                let mut object = json!({ "i": number, "result": answer.result });
+                if self.explain && answer.explanation != Value::Null {
+                    object["explain"] = answer.explanation;
+                }
+                object
+            }
+        };
+        let mut text = answer.to_string().into_bytes();
+        text.push(b'\n');
+        (place, text, line.is_err())
+    }
+
+    fn in_parallel<T: Sync, R: Send>(&self, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+        let share = items.len().div_ceil(self.workers).max(1);
+        thread::scope(|scope| {
+            let work = &work;
+            let mut shares = items.chunks(share);
+            let own = shares.next();
+            let handles: Vec<_> =
+                shares.map(|share| scope.spawn(move || share.iter().map(work).collect::<Vec<R>>())).collect();
+            let mut results: Vec<R> = own.map(|share| share.iter().map(work).collect()).unwrap_or_default();
+            for handle in handles {
+                match handle.join() {
+                    Ok(share) => results.extend(share),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            results
+        })
+    }
+}
+
+/// Why a line has no answer.
+enum Malformed {
+    NotText,
+    Line(LineError),
+}
+
+impl std::fmt::Display for Malformed {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Malformed::NotText => formatter.write_str("is not UTF-8 text"),
+            Malformed::Line(error) => error.fmt(formatter),
+        }
+    }
+}
+
+fn read<'l>(line: &&'l [u8]) -> Result<Line<'l>, Malformed> {
+    let text = std::str::from_utf8(line).map_err(|_| Malformed::NotText)?;
+    Line::parse(text).map_err(Malformed::Line)
+}
+
+/// The next chunk of whole lines, as soon as there is one; empty at the end. What follows the last line end is carried
+/// over to the next.
+fn next_chunk(input: &mut impl Read, carried: &mut Vec<u8>) -> io::Result<Vec<u8>> {
+    let mut chunk = std::mem::take(carried);
+    loop {
+        let searched = chunk.len();
+        chunk.resize(searched + CHUNK, 0);
+        let read = loop {
+            match input.read(&mut chunk[searched..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        chunk.truncate(searched + *read.as_ref().unwrap_or(&0));
+        if read? == 0 {
+            return Ok(chunk);
+        }
+        if let Some(end) = chunk[searched..].iter().rposition(|byte| *byte == b'\n') {
+            *carried = chunk.split_off(searched + end + 1);
+            return Ok(chunk);
+        }
+    }
+}
+
+fn workers() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The input, and its size where that is known.
+fn open_input(arguments: &Arguments) -> Result<(Box<dyn Read + Send>, Option<u64>), Failure> {
+    let path = &arguments.input;
+    if path.as_os_str() == "-" {
+        return Ok((Box::new(io::stdin()), None));
+    }
+    let file = File::open(path).map_err(|error| Failure::cannot_read("input", path, &error))?;
+    let size = file.metadata().ok().map(|metadata| metadata.len());
+    Ok((Box::new(file), size))
+}
+
+fn open_output(arguments: &Arguments) -> Result<Box<dyn Write>, Failure> {
+    let path = &arguments.output;
+    if path.as_os_str() == "-" {
+        return Ok(Box::new(BufWriter::new(io::stdout().lock())));
+    }
+    let file = File::create(path).map_err(|error| Failure::cannot_write(path, &error))?;
+    Ok(Box::new(BufWriter::new(file)))
+}
+
+/// A bar on standard error where that is a terminal and the answers do not go to the same one.
+fn progress(arguments: &Arguments, size: Option<u64>) -> ProgressBar {
+    let answers_on_terminal = arguments.output.as_os_str() == "-" && io::stdout().is_terminal();
+    let calls_from_terminal = arguments.input.as_os_str() == "-" && io::stdin().is_terminal();
+    if !io::stderr().is_terminal() || answers_on_terminal || calls_from_terminal {
+        return ProgressBar::hidden();
+    }
+    let (bar, template) = match size {
+        Some(size) => (ProgressBar::new(size), "{bar:40} {bytes}/{total_bytes} ({bytes_per_sec}, {eta} left)"),
+        None => (ProgressBar::new_spinner(), "{spinner} {bytes} ({bytes_per_sec})"),
+    };
+    match ProgressStyle::with_template(template) {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// All records in one line, written one by one so that they are never in memory as a text.
+fn dump(memory: &MemoryStorage, output: &mut impl Write) -> io::Result<()> {
+    output.write_all(b"{\"storage\":[")?;
+    for (place, record) in memory.records().iter().enumerate() {
+        if place > 0 {
+            output.write_all(b",")?;
+        }
+        output.write_all(record.to_json().to_string().as_bytes())?;
+    }
+    output.write_all(b"]}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &[&str]) {
+        let mut input = text.as_bytes();
+        let mut carried = Vec::new();
+        let mut chunks = Vec::new();
+        loop {
+            let chunk = next_chunk(&mut input, &mut carried).expect("a slice can be read");
+            if chunk.is_empty() {
+                break;
+            }
+            chunks.push(String::from_utf8(chunk).expect("whole lines of text"));
+        }
+        assert_eq!(chunks, expected);
+    }
+
+    #[test]
+    fn chunks_end_at_line_ends() {
+        check("", &[]);
+        check("a\nb\n", &["a\nb\n"]);
+        check("a\nb", &["a\n", "b"]);
+        check("b", &["b"]);
+        let long = "x".repeat(CHUNK * 2);
+        check(&format!("{long}\ny"), &[&format!("{long}\n"), "y"]);
+    }
+}

@@ -1,0 +1,19 @@
+//! The subcommands, one file each, and what they read alike.
+
+pub(crate) mod batch;
+
+use std::fs;
+use std::path::Path;
+
+use steadfast::engine::Settings;
+use steadfast::engine::settings::{CompileOptions, JsonVariables};
+
+use crate::failure::Failure;
+
+/// Reads and compiles a settings file, with the reference's reading of every field: what the command line says must
+/// be what the official SDK would say.
+pub(crate) fn settings(path: &Path) -> Result<Settings, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| Failure::cannot_read("settings file", path, &error))?;
+    let options = CompileOptions { json_variables: JsonVariables::Object, ..CompileOptions::default() };
+    Settings::compile(&text, options).map_err(|error| Failure::new(format!("`{}`: {error}", path.display())))
+}

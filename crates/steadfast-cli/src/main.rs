@@ -1,0 +1,31 @@
+//! The `steadfast` command. Every subcommand is a file under `command/`.
+
+mod command;
+mod failure;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Experiment decisions that stay: VWO FullStack's answers, kept for good.
+#[derive(Debug, Parser)]
+#[command(name = "steadfast", version, max_term_width = 100, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Batch(command::batch::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Batch(arguments) => command::batch::run(&arguments),
+    };
+    outcome.unwrap_or_else(|failure| {
+        anstream::eprintln!("{}error:{} {failure}", failure::STYLE.render(), failure::STYLE.render_reset());
+        ExitCode::from(failure::COULD_NOT_START)
+    })
+}

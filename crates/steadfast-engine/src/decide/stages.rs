@@ -1,0 +1,135 @@
+//! The order of the stages. This function is the decision; everything else is a detail of one of its lines.
+//!
+//! It is a pure function of the call and of what is known to be stored. When it comes to something that is not known,
+//! it stops and says what it wants ([`Wanted`]); once the answer is there it is simply run again from the start. So
+//! there is no state between question and answer that could go wrong, and the stages read as they happen.
+
+use std::cell::Cell;
+
+use smallvec::SmallVec;
+
+use super::call::Call;
+use super::reason::Reason;
+use super::step::Known;
+use super::sticky::Sticky;
+use super::trace::{Stage, Tracer};
+use super::warning::{Warning, Warnings};
+use super::{assign, eligible, forced, group, sticky};
+use crate::policy::{Activation, OnStorageError};
+use crate::settings::{CampaignIndex, VariationIndex};
+
+/// The campaigns whose records must be known before the decision can go on: the called one first.
+pub(crate) type Wanted = SmallVec<[CampaignIndex; 4]>;
+
+/// What the stages came to.
+#[derive(Debug, Clone)]
+pub(crate) struct Verdict {
+    pub(crate) variation: Option<VariationIndex>,
+    pub(crate) reason: Reason,
+    /// The member of the group that has the user instead.
+    pub(crate) other: Option<CampaignIndex>,
+    pub(crate) basis: Basis,
+    pub(crate) warnings: Warnings,
+}
+
+/// What was known about the stored record when the decision was made: it rules what may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Basis {
+    /// Nobody was asked, and nothing may be written.
+    NotConsulted,
+    /// There is no storage to write to, and the caller passed nothing.
+    NoStorage,
+    /// Nothing is stored.
+    Absent,
+    /// The storage's record was used.
+    Stored,
+    /// The caller's record at this place was used.
+    FromCaller(usize),
+    /// The storage's record names a variation that is gone.
+    Stale,
+    /// The caller's record at this place names a variation that is gone.
+    StaleFromCaller(usize),
+    /// The storage could not answer: what is written may only fill an empty place.
+    Unknown,
+}
+
+/// Decides, or says whose records it wants to know first.
+pub(crate) fn decide(call: &Call<'_>, known: &Known, tracer: &mut Tracer) -> Result<Verdict, Wanted> {
+    let campaign = call.campaign();
+    let policy = &call.request.policy;
+    let gave_up = Cell::new(false);
+    let mut warnings = Warnings::default();
+    tracer.restart();
+    let verdict = |variation, reason, other, basis, mut warnings: Warnings| {
+        if gave_up.get() {
+            warnings.add(Warning::PatternGaveUp);
+        }
+        Ok(Verdict { variation, reason, other, basis, warnings })
+    };
+    let nobody = |reason, basis, warnings| verdict(None, reason, None, basis, warnings);
+
+    // 1. Is the campaign running?
+    tracer.note(|| Stage::Campaign { status: campaign.status.to_string(), running: campaign.running });
+    if !campaign.running {
+        return nobody(Reason::NotRunning, Basis::NotConsulted, warnings);
+    }
+    if campaign.bandit && !policy.has_storage && sticky::passed_record(call, call.campaign).is_none() {
+        return nobody(Reason::BanditNeedsStorage, Basis::NotConsulted, warnings);
+    }
+
+    // 2. Is the user whitelisted? That beats everything (spec SEG-51).
+    if campaign.whitelisting
+        && let Some(variation) = forced::variation(call, call.campaign, &gave_up, tracer)
+    {
+        return verdict(Some(variation), Reason::Whitelisted, None, Basis::NotConsulted, warnings);
+    }
+
+    // 3. What is stored for the user?
+    let basis = match sticky::look_up(call, known, &gave_up, &mut warnings, tracer)? {
+        Sticky::Stored(variation, basis) => return verdict(Some(variation), Reason::Stored, None, basis, warnings),
+        Sticky::Open(basis) => basis,
+    };
+    let failed = basis == Basis::Unknown;
+    if failed && (policy.on_storage_error == OnStorageError::NoVariation || campaign.bandit) {
+        return nobody(Reason::StorageFailed, basis, warnings);
+    }
+
+    // 4. Must the user have been activated first? (spec STO-40)
+    if policy.activation == Activation::Required && !call.verb.activates() && basis == Basis::Absent {
+        tracer.note(|| Stage::ActivationRequired);
+        return nobody(Reason::NotActivated, basis, warnings);
+    }
+
+    // 5. Is the user in the audience, and in the traffic?
+    if !eligible::in_audience(call, campaign, &gave_up, tracer) {
+        return nobody(Reason::NotInAudience, basis, warnings);
+    }
+    let admission = eligible::admission(call, campaign, tracer);
+    if !admission.admitted {
+        return nobody(Reason::NotInTraffic, basis, warnings);
+    }
+
+    // 6. Does another campaign of the group have the user?
+    let mut basis = basis;
+    if let Some(group) = call.request.settings.group_of(campaign) {
+        let outcome = group::compete(call, group, known, &gave_up, tracer)?;
+        if outcome.unknown {
+            warnings.add(Warning::StorageFailed);
+            if policy.on_storage_error == OnStorageError::NoVariation || campaign.bandit {
+                return nobody(Reason::StorageFailed, Basis::Unknown, warnings);
+            }
+            if policy.has_storage {
+                basis = Basis::Unknown;
+            }
+        }
+        if let Some(reason) = outcome.lost {
+            return verdict(None, reason, outcome.other, basis, warnings);
+        }
+    }
+
+    // 7. Which variation's range does the user's bucket fall into?
+    match assign::variation(call, campaign, admission, tracer) {
+        Some(variation) => verdict(Some(variation), Reason::Assigned, None, basis, warnings),
+        None => nobody(Reason::NoRange, basis, warnings),
+    }
+}

@@ -1,0 +1,173 @@
+//! The seam: a decision that needs to know what is stored says so, as a value, and goes on once it is told.
+//!
+//! ```
+//! use steadfast_engine::{Answer, Question, Step};
+//!
+//! /// The whole of a driver: one loop, one match. An asynchronous one is the same with `.await`.
+//! fn drive<Q: Question>(mut step: Step<Q>, mut get: impl FnMut(&str, &str) -> Answer) -> Q::Output {
+//!     loop {
+//!         step = match step {
+//!             Step::Done(decision) => break decision,
+//!             Step::NeedsStored(need) => {
+//!                 let answers: Vec<Answer> = need.keys().map(|key| get(key.user, key.campaign)).collect();
+//!                 need.resume(answers)
+//!             }
+//!         }
+//!     }
+//! }
+//! ```
+
+use std::fmt;
+
+use smallvec::SmallVec;
+
+use super::call::Call;
+use super::decision::Decision;
+use super::stages::{Wanted, decide};
+use super::trace::Tracer;
+use crate::settings::CampaignIndex;
+use crate::stored::Record;
+
+/// A decision under way: done, or in need of what is stored.
+#[must_use]
+#[derive(Debug)]
+pub enum Step<Q: Question> {
+    /// The next move is the driver's: look up the [keys](Question::keys) and [resume](Question::resume).
+    NeedsStored(Q),
+    /// The decision, and as data what should happen next.
+    Done(Q::Output),
+}
+
+/// A question about what is stored. Answering consumes it.
+pub trait Question: Sized {
+    /// What the decision comes to.
+    type Output;
+
+    /// What to look up: a set, in one round trip where the storage can. All keys are of one user; the record of the
+    /// called campaign is the first.
+    fn keys(&self) -> impl ExactSizeIterator<Item = StoredKey<'_>>;
+
+    /// Goes on with the answers, in the order of the keys. A driver that looks up one at a time may answer only the
+    /// first of them: if that decides, the others are never asked for, and if not they are asked for again. A driver
+    /// that answers none at all is taken to have failed, so that every loop ends.
+    fn resume(self, answers: impl IntoIterator<Item = Answer>) -> Step<Self>;
+}
+
+/// One thing to look up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StoredKey<'q> {
+    /// The user.
+    pub user: &'q str,
+    /// The key of the campaign.
+    pub campaign: &'q str,
+}
+
+/// What a look-up came to. Three answers, never two: what failed is not absent (decision D-9).
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// This record is stored.
+    Found(Record),
+    /// Nothing is stored.
+    Absent,
+    /// The storage could not say.
+    Failed(StorageFailure),
+}
+
+/// Why a storage could not say, in words for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageFailure(Box<str>);
+
+impl StorageFailure {
+    /// A failure with this explanation: lower case, without a full stop, without the user's id.
+    pub fn new(message: impl Into<Box<str>>) -> Self {
+        StorageFailure(message.into())
+    }
+}
+
+impl fmt::Display for StorageFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// The answers so far.
+#[derive(Debug, Default)]
+pub(crate) struct Known(SmallVec<[(CampaignIndex, Answer); 1]>);
+
+impl Known {
+    pub(crate) fn about(&self, campaign: CampaignIndex) -> Option<&Answer> {
+        self.0.iter().find(|(index, _)| *index == campaign).map(|(_, answer)| answer)
+    }
+
+    /// Takes in the answers to `wanted`, in its order.
+    pub(crate) fn learn(&mut self, wanted: &[CampaignIndex], answers: impl IntoIterator<Item = Answer>) {
+        let mut answers = answers.into_iter();
+        let mut answered = 0;
+        for (index, answer) in wanted.iter().zip(&mut answers) {
+            self.0.push((*index, answer));
+            answered += 1;
+        }
+        if answered == 0 {
+            let failure = StorageFailure::new("the driver gave no answer");
+            self.0.extend(wanted.iter().map(|index| (*index, Answer::Failed(failure.clone()))));
+        }
+    }
+
+    /// The record found for a campaign, taken out.
+    pub(crate) fn take_record(&mut self, campaign: CampaignIndex) -> Option<Record> {
+        let place = self.0.iter().position(|(index, _)| *index == campaign)?;
+        match self.0.swap_remove(place).1 {
+            Answer::Found(record) => Some(record),
+            Answer::Absent | Answer::Failed(_) => None,
+        }
+    }
+
+    /// The record found for a campaign.
+    pub(crate) fn record(&self, campaign: CampaignIndex) -> Option<&Record> {
+        match self.about(campaign)? {
+            Answer::Found(record) => Some(record),
+            Answer::Absent | Answer::Failed(_) => None,
+        }
+    }
+}
+
+/// The question of a verb on one campaign.
+#[derive(Debug)]
+pub struct NeedsStored<'a> {
+    call: Call<'a>,
+    known: Known,
+    wanted: Wanted,
+    tracer: Tracer,
+}
+
+impl<'a> Question for NeedsStored<'a> {
+    type Output = Decision<'a>;
+
+    fn keys(&self) -> impl ExactSizeIterator<Item = StoredKey<'_>> {
+        let request = &self.call.request;
+        self.wanted.iter().map(|index| StoredKey { user: &request.user, campaign: &request.settings.at(*index).key })
+    }
+
+    fn resume(mut self, answers: impl IntoIterator<Item = Answer>) -> Step<Self> {
+        self.known.learn(&self.wanted, answers);
+        advance(self.call, self.known, self.tracer)
+    }
+}
+
+/// Starts the decision of a verb on one campaign.
+#[inline]
+pub(crate) fn begin(call: Call<'_>) -> Step<NeedsStored<'_>> {
+    let tracer = Tracer::new(call.request.traced);
+    advance(call, Known::default(), tracer)
+}
+
+#[inline]
+fn advance(call: Call<'_>, mut known: Known, mut tracer: Tracer) -> Step<NeedsStored<'_>> {
+    match decide(&call, &known, &mut tracer) {
+        Err(wanted) => Step::NeedsStored(NeedsStored { call, known, wanted, tracer }),
+        Ok(verdict) => {
+            let stored = known.take_record(call.campaign);
+            Step::Done(Decision::new(call, verdict, stored, tracer.into_trace()))
+        }
+    }
+}

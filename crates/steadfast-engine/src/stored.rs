@@ -1,0 +1,247 @@
+//! What is kept for a user in a campaign, in the document's form.
+//!
+//! ```json
+//! {"userId":"Ashley","campaignKey":"ab","variationName":"Control","goalIdentifier":"buy_vwo_signup"}
+//! ```
+//!
+//! `goalIdentifier` lists the goals already counted, separated by `_vwo_`; `goalIdentifiers` is read too (decision
+//! D-11). One key more is ours: `"activated": false` marks a decision that nobody has been counted for yet (decision
+//! D-7); a record without it counts as activated, so every record of another SDK does.
+
+use std::fmt;
+
+use crate::settings::wire::Json;
+
+/// What separates the goals of a record (spec STO-30).
+pub const GOAL_SEPARATOR: &str = "_vwo_";
+
+/// One stored decision.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// The user, as the caller names them. Empty in data of a caller that leaves it out.
+    pub user_id: String,
+    /// The key of the campaign.
+    pub campaign_key: String,
+    /// The name of the variation.
+    pub variation_name: String,
+    /// The goals already counted.
+    pub goals: GoalList,
+    /// Whether the visitor's impression was handed over.
+    pub activated: bool,
+    /// Whatever the caller wanted kept with it.
+    pub meta_data: Option<serde_json::Value>,
+}
+
+/// Goals already counted, in the document's form: identifiers separated by [`GOAL_SEPARATOR`]. It only grows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GoalList(String);
+
+/// Why something is no record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordError {
+    /// It is not a JSON object.
+    NotAnObject,
+    /// `campaignKey` is missing, empty or no text.
+    NoCampaign,
+    /// `variationName` is missing, empty or no text.
+    NoVariation,
+    /// `userId` is there but no text.
+    UserNotText,
+}
+
+impl Record {
+    /// A decision that was made and activated, without goals.
+    #[must_use]
+    pub fn new(
+        user_id: impl Into<String>,
+        campaign_key: impl Into<String>,
+        variation_name: impl Into<String>,
+    ) -> Record {
+        Record {
+            user_id: user_id.into(),
+            campaign_key: campaign_key.into(),
+            variation_name: variation_name.into(),
+            goals: GoalList::default(),
+            activated: true,
+            meta_data: None,
+        }
+    }
+
+    /// Reads a record in the document's form. A goal list that is no text counts as empty (spec Q-24), `metaData`
+    /// that is no object as none; keys that are not known are left out (spec STO-14).
+    ///
+    /// # Errors
+    /// When a field without which there is no decision is missing or of the wrong type.
+    pub fn from_json(json: &Json<'_>) -> Result<Record, RecordError> {
+        if !matches!(json, Json::Object(_)) {
+            return Err(RecordError::NotAnObject);
+        }
+        let text = |key| json.get(key).and_then(Json::as_text).filter(|text| !text.is_empty());
+        let user_id = match json.get("userId") {
+            None | Some(Json::Null) => "",
+            Some(user) => user.as_text().ok_or(RecordError::UserNotText)?,
+        };
+        let goals = text("goalIdentifier").or_else(|| text("goalIdentifiers")).unwrap_or_default();
+        Ok(Record {
+            user_id: user_id.to_owned(),
+            campaign_key: text("campaignKey").ok_or(RecordError::NoCampaign)?.to_owned(),
+            variation_name: text("variationName").ok_or(RecordError::NoVariation)?.to_owned(),
+            goals: GoalList(goals.to_owned()),
+            activated: json.get("activated") != Some(&Json::Bool(false)),
+            meta_data: json.get("metaData").filter(|data| matches!(data, Json::Object(_))).map(Json::to_value),
+        })
+    }
+
+    /// The record in the document's form.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut fields = serde_json::Map::new();
+        fields.insert("userId".into(), self.user_id.as_str().into());
+        fields.insert("campaignKey".into(), self.campaign_key.as_str().into());
+        fields.insert("variationName".into(), self.variation_name.as_str().into());
+        if !self.goals.is_empty() {
+            fields.insert("goalIdentifier".into(), self.goals.as_str().into());
+        }
+        if let Some(data) = &self.meta_data {
+            fields.insert("metaData".into(), data.clone());
+        }
+        if !self.activated {
+            fields.insert("activated".into(), false.into());
+        }
+        fields.into()
+    }
+
+    /// Whether the record is about this user: it names them, or names nobody (spec Q-6).
+    #[must_use]
+    pub fn is_of(&self, user: &str) -> bool {
+        self.user_id.is_empty() || self.user_id == user
+    }
+}
+
+impl GoalList {
+    /// A list in the document's form.
+    #[must_use]
+    pub fn from_text(text: impl Into<String>) -> GoalList {
+        GoalList(text.into())
+    }
+
+    /// The list in the document's form.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether no goal is listed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The listed goals. The text is read by the longest of the `known` identifiers that fits, so that a goal whose
+    /// identifier holds the separator is found again (spec Q-10); what fits none is read up to the next separator.
+    pub fn goals<'l, 'k>(&'l self, known: impl Iterator<Item = &'k str> + Clone) -> impl Iterator<Item = &'l str> {
+        let mut rest = (!self.0.is_empty()).then_some(self.0.as_str());
+        std::iter::from_fn(move || {
+            let text = rest?;
+            let longest = known.clone().filter(|goal| starts_with_goal(text, goal)).map(str::len).max();
+            let end = longest.or_else(|| text.find(GOAL_SEPARATOR)).unwrap_or(text.len());
+            rest = text.get(end + GOAL_SEPARATOR.len()..);
+            Some(&text[..end])
+        })
+    }
+
+    /// Whether `goal` is listed, among goals of which the campaign knows these.
+    #[must_use]
+    pub fn contains<'k>(&self, goal: &str, known: impl Iterator<Item = &'k str> + Clone) -> bool {
+        !self.is_empty() && self.goals(known).any(|listed| listed == goal)
+    }
+
+    /// Adds a goal at the end. The caller has seen that it is not listed.
+    pub fn push(&mut self, goal: &str) {
+        if !self.0.is_empty() {
+            self.0.push_str(GOAL_SEPARATOR);
+        }
+        self.0.push_str(goal);
+    }
+
+    /// Adds the goals of `other` that are not listed here; whether there were any. Both are read by the separator
+    /// alone, so no goal is ever lost: at worst a part of one is listed besides.
+    pub fn unite(&mut self, other: &GoalList) -> bool {
+        let mut grown = false;
+        for goal in other.goals(std::iter::empty()) {
+            if !goal.is_empty() && !self.contains(goal, std::iter::empty()) {
+                self.push(goal);
+                grown = true;
+            }
+        }
+        grown
+    }
+}
+
+/// Whether `text` begins with `goal` as a whole item.
+fn starts_with_goal(text: &str, goal: &str) -> bool {
+    !goal.is_empty()
+        && text.strip_prefix(goal).is_some_and(|after| after.is_empty() || after.starts_with(GOAL_SEPARATOR))
+}
+
+impl fmt::Display for RecordError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            RecordError::NotAnObject => "is not an object",
+            RecordError::NoCampaign => "has no `campaignKey`, expected a text",
+            RecordError::NoVariation => "has no `variationName`, expected a text",
+            RecordError::UserNotText => "has a `userId` that is no text",
+        })
+    }
+}
+
+impl std::error::Error for RecordError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(list: &str, known: &[&str], expected: &[&str]) {
+        let list = GoalList::from_text(list);
+        assert_eq!(list.goals(known.iter().copied()).collect::<Vec<_>>(), expected, "{list:?} with {known:?}");
+    }
+
+    #[test]
+    fn a_list_is_read_by_the_longest_known_goal() {
+        check("", &["a"], &[]);
+        check("a", &["a"], &["a"]);
+        check("a_vwo_b", &["a", "b"], &["a", "b"]);
+        check("a_vwo_b", &["a_vwo_b", "b"], &["a_vwo_b"]);
+        check("a_vwo_b_vwo_b", &["a_vwo_b", "b"], &["a_vwo_b", "b"]);
+        check("old_vwo_a", &["a"], &["old", "a"]);
+        check("ab_vwo_c", &["a"], &["ab", "c"]);
+        check("a_vwo_", &["a"], &["a", ""]);
+    }
+
+    #[test]
+    fn union_keeps_the_order_and_loses_nothing() {
+        let mut list = GoalList::from_text("a_vwo_b");
+        assert!(list.unite(&GoalList::from_text("b_vwo_c")));
+        assert_eq!(list.as_str(), "a_vwo_b_vwo_c");
+        assert!(!list.unite(&GoalList::from_text("c_vwo_a")));
+    }
+
+    #[test]
+    fn a_record_survives_its_json_form() {
+        let mut record = Record::new("u", "ab", "Control");
+        record.goals.push("g1");
+        record.goals.push("g2");
+        record.activated = false;
+        record.meta_data = Some(serde_json::json!({"browser": "chrome"}));
+        let text = record.to_json().to_string();
+        let json = Json::parse(&text).expect("written by us");
+        assert_eq!(Record::from_json(&json), Ok(record));
+    }
+
+    #[test]
+    fn the_plural_spelling_of_other_sdks_is_read() {
+        let text = r#"{"userId":"u","campaignKey":"ab","variationName":"Control","goalIdentifiers":"g1_vwo_g2"}"#;
+        let record = Record::from_json(&Json::parse(text).expect("valid JSON")).expect("a record");
+        assert_eq!(record.goals.as_str(), "g1_vwo_g2");
+    }
+}

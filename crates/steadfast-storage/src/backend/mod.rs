@@ -1,0 +1,3 @@
+//! The built-in storages, a folder or file each.
+
+pub mod memory;

@@ -1,0 +1,61 @@
+//! Why a storage could not do what it was asked.
+
+use std::fmt;
+
+/// A failed look-up or write.
+#[derive(Debug)]
+pub struct StorageError {
+    kind: StorageErrorKind,
+    message: Box<str>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What kind of failure it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StorageErrorKind {
+    /// The storage cannot be reached, or did not answer in time: the same call may succeed later.
+    Unavailable,
+    /// What is stored cannot be read.
+    Corrupt,
+    /// Anything else.
+    Other,
+}
+
+impl StorageError {
+    /// A failure in words for people: lower case, without a full stop, without the user's id.
+    pub fn new(kind: StorageErrorKind, message: impl Into<Box<str>>) -> Self {
+        StorageError { kind, message: message.into(), source: None }
+    }
+
+    /// The same failure, with the error it comes from.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What kind of failure it was.
+    #[must_use]
+    pub fn kind(&self) -> StorageErrorKind {
+        self.kind
+    }
+
+    /// Whether the same call may succeed later.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        self.kind == StorageErrorKind::Unavailable
+    }
+}
+
+impl fmt::Display for StorageError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for StorageError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,146 @@
+//! The User Storage Service, in its two kinds. `get` and `set` are all that must be written; the rest is built on them.
+
+use std::future::Future;
+
+use steadfast_engine::{Answer, Record, StorageFailure};
+
+use crate::error::StorageError;
+use crate::merge::{Claim, Condition, Merged, Outcome, merge};
+
+/// A storage that answers in place.
+///
+/// ```
+/// use std::{collections::HashMap, sync::Mutex};
+/// use steadfast_engine::Record;
+/// use steadfast_storage::{StorageError, UserStorage};
+///
+/// #[derive(Default)]
+/// struct MyStorage(Mutex<HashMap<(String, String), Record>>);
+///
+/// impl UserStorage for MyStorage {
+///     fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
+///         Ok(self.0.lock().unwrap().get(&(user.to_owned(), campaign.to_owned())).cloned())
+///     }
+///     fn set(&self, record: Record) -> Result<(), StorageError> {
+///         self.0.lock().unwrap().insert((record.user_id.clone(), record.campaign_key.clone()), record);
+///         Ok(())
+///     }
+/// }
+/// ```
+pub trait UserStorage: Send + Sync {
+    /// The record of a user in a campaign; `Ok(None)` when there is none.
+    ///
+    /// # Errors
+    /// When the storage cannot say. That is not the same as none (decision D-9).
+    fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError>;
+
+    /// Keeps a record in the place of its user and campaign, over whatever is there.
+    ///
+    /// # Errors
+    /// When the storage cannot keep it.
+    fn set(&self, record: Record) -> Result<(), StorageError>;
+
+    /// The records of a user in several campaigns, in their order. By default one `get` each.
+    fn get_many(&self, user: &str, campaigns: &[&str]) -> Vec<Answer> {
+        campaigns.iter().map(|campaign| answer(self.get(user, campaign))).collect()
+    }
+
+    /// Keeps a record under the contract of [`merge`](mod@crate::merge). By default with `get` and `set`, which is not
+    /// atomic: of two writers at one moment the later wins. Built-in backends do it in one step.
+    ///
+    /// # Errors
+    /// When the storage cannot say what is there, or cannot keep the record.
+    fn merge(&self, claim: Claim) -> Result<Merged, StorageError> {
+        if claim.condition != Condition::Unknown {
+            return self.set(claim.record.clone()).map(|()| written(claim));
+        }
+        let stored = self.get(&claim.record.user_id, &claim.record.campaign_key)?;
+        let merged = merge(stored.as_ref(), &claim);
+        if merged.outcome == Outcome::Claimed {
+            self.set(merged.record.clone())?;
+        }
+        Ok(merged)
+    }
+}
+
+/// A storage that answers later. The same contract as [`UserStorage`].
+pub trait AsyncUserStorage: Send + Sync {
+    /// The record of a user in a campaign; `Ok(None)` when there is none.
+    ///
+    /// # Errors
+    /// When the storage cannot say. That is not the same as none (decision D-9).
+    fn get(&self, user: &str, campaign: &str) -> impl Future<Output = Result<Option<Record>, StorageError>> + Send;
+
+    /// Keeps a record in the place of its user and campaign, over whatever is there.
+    ///
+    /// # Errors
+    /// When the storage cannot keep it.
+    fn set(&self, record: Record) -> impl Future<Output = Result<(), StorageError>> + Send;
+
+    /// The records of a user in several campaigns, in their order. By default one `get` each, one after the other.
+    fn get_many(&self, user: &str, campaigns: &[&str]) -> impl Future<Output = Vec<Answer>> + Send {
+        async move {
+            let mut answers = Vec::with_capacity(campaigns.len());
+            for campaign in campaigns {
+                answers.push(answer(self.get(user, campaign).await));
+            }
+            answers
+        }
+    }
+
+    /// Keeps a record under the contract of [`merge`](mod@crate::merge). By default with `get` and `set`, as
+    /// [`UserStorage::merge`].
+    ///
+    /// # Errors
+    /// When the storage cannot say what is there, or cannot keep the record.
+    fn merge(&self, claim: Claim) -> impl Future<Output = Result<Merged, StorageError>> + Send {
+        async move {
+            if claim.condition != Condition::Unknown {
+                return self.set(claim.record.clone()).await.map(|()| written(claim));
+            }
+            let stored = self.get(&claim.record.user_id, &claim.record.campaign_key).await?;
+            let merged = merge(stored.as_ref(), &claim);
+            if merged.outcome == Outcome::Claimed {
+                self.set(merged.record.clone()).await?;
+            }
+            Ok(merged)
+        }
+    }
+}
+
+impl<S: UserStorage + ?Sized> UserStorage for std::sync::Arc<S> {
+    fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
+        (**self).get(user, campaign)
+    }
+
+    fn set(&self, record: Record) -> Result<(), StorageError> {
+        (**self).set(record)
+    }
+
+    fn get_many(&self, user: &str, campaigns: &[&str]) -> Vec<Answer> {
+        (**self).get_many(user, campaigns)
+    }
+
+    fn merge(&self, claim: Claim) -> Result<Merged, StorageError> {
+        (**self).merge(claim)
+    }
+}
+
+/// A look-up as the engine hears of it.
+fn answer(found: Result<Option<Record>, StorageError>) -> Answer {
+    match found {
+        Ok(Some(record)) => Answer::Found(record),
+        Ok(None) => Answer::Absent,
+        Err(error) => Answer::Failed(StorageFailure::new(error.to_string())),
+    }
+}
+
+/// What a `set` comes to in a storage that cannot say what was there before.
+fn written(claim: Claim) -> Merged {
+    let outcome = match claim.condition {
+        Condition::Absent | Condition::Unknown => Outcome::Claimed,
+        Condition::Stored => Outcome::Kept,
+        Condition::Replaces(_) => Outcome::Replaced,
+    };
+    Merged { new_goals: !claim.record.goals.is_empty(), record: claim.record, outcome }
+}

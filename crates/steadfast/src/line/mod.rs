@@ -1,0 +1,19 @@
+//! The line format: a call as a JSON object in, its answer as a JSON object out.
+//!
+//! ```text
+//! {"op":"activate","campaignKey":"ab","userId":"Ashley","options":{"customVariables":{"plan":"gold"}}}
+//! {"i":0,"result":"Control"}
+//! ```
+//!
+//! Calls and options have the names of the document. A line that is no JSON object, or whose `op` is not known, is
+//! [malformed](LineError). A well-formed line whose values are of a wrong type is a mistake of the caller: its answer
+//! is the reference's `null` or `false` (spec API-10 to API-19), and the [`Answer`] says why.
+//!
+//! [`request`] reads a line, [`options`] its options, [`answer`] runs it and writes the result.
+
+mod answer;
+mod options;
+mod request;
+
+pub use answer::{Answer, run};
+pub use request::{Line, LineError, Operation};
