@@ -35,7 +35,7 @@ pub use error::CallError;
 pub use event::Event;
 pub use options::{Options, Revenue};
 pub use policy::Policy;
-pub use segment::{Actual, ConditionOutcome, SegmentNumbers};
+pub use segment::{Actual, ConditionOutcome, SegmentNumbers, pattern};
 pub use settings::Settings;
 pub use shared::Shared;
 pub use stored::{GoalList, Record, RecordError};

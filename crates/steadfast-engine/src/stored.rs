@@ -153,7 +153,8 @@ impl GoalList {
     /// Whether `goal` is listed, among goals of which the campaign knows these.
     #[must_use]
     pub fn contains<'k>(&self, goal: &str, known: impl Iterator<Item = &'k str> + Clone) -> bool {
-        !self.is_empty() && self.goals(known).any(|listed| listed == goal)
+        // Most goals are not there at all, which one search tells.
+        self.0.contains(goal) && self.goals(known).any(|listed| listed == goal)
     }
 
     /// Adds a goal at the end. The caller has seen that it is not listed.
@@ -164,9 +165,20 @@ impl GoalList {
         self.0.push_str(goal);
     }
 
-    /// Adds the goals of `other` that are not listed here; whether there were any. Both are read by the separator
-    /// alone, so no goal is ever lost: at worst a part of one is listed besides.
+    /// Adds the goals of `other` that are not listed here; whether there were any.
+    ///
+    /// A list that goes on where this one ends is taken as it is: so every list that grew in one place is united
+    /// without loss. Lists that grew apart are read by the separator alone, since the campaign's goals are not known
+    /// here. There an identifier that is a part of another one (`buy` of `buy_vwo_now`) may be taken for listed; it is
+    /// then counted once more later on, and the other is never lost.
     pub fn unite(&mut self, other: &GoalList) -> bool {
+        if let Some(added) = other.0.strip_prefix(&self.0)
+            && (self.0.is_empty() || added.starts_with(GOAL_SEPARATOR))
+        {
+            let grown = !added.is_empty();
+            self.0.clone_from(&other.0);
+            return grown;
+        }
         let mut grown = false;
         for goal in other.goals(std::iter::empty()) {
             if !goal.is_empty() && !self.contains(goal, std::iter::empty()) {
@@ -224,6 +236,9 @@ mod tests {
         assert!(list.unite(&GoalList::from_text("b_vwo_c")));
         assert_eq!(list.as_str(), "a_vwo_b_vwo_c");
         assert!(!list.unite(&GoalList::from_text("c_vwo_a")));
+        let mut list = GoalList::from_text("buy_vwo_now");
+        assert!(list.unite(&GoalList::from_text("buy_vwo_now_vwo_buy")));
+        assert_eq!(list.as_str(), "buy_vwo_now_vwo_buy");
     }
 
     #[test]

@@ -8,8 +8,9 @@ use super::range::BUCKETS;
 #[inline]
 pub fn bucket(hash: u32, max: u32, multiplier: f64) -> i64 {
     if multiplier == 1.0 {
-        // The same number without doubles: the product is exact in 64 bits and the quotient by 2^32 is a shift.
-        return i64::from(max) * i64::from(hash) / (1 << 32) + 1;
+        // The same number without doubles: the product is exact in 64 bits, and its upper half is the quotient by 2^32.
+        let quotient = ((u64::from(max) * u64::from(hash)) >> 32) as u32;
+        return i64::from(quotient) + 1;
     }
     let ratio = f64::from(hash) / 4_294_967_296.0;
     #[expect(clippy::cast_possible_truncation, reason = "the floor of a number far inside the range of i64")]
@@ -68,6 +69,8 @@ pub struct Bucketer {
     traffic_prefix: Box<str>,
     variation_prefix: Box<str>,
     percent_traffic: f64,
+    /// The last traffic bucket that is let in: the percentage without its fraction.
+    last_admitted: i64,
     multiplier: f64,
     mode: Mode,
     input: HashInput,
@@ -95,6 +98,8 @@ impl Bucketer {
             Mode::New => String::new(),
             Mode::NewV2 => format!("{campaign}_{account}_"),
         };
+        #[expect(clippy::cast_possible_truncation, reason = "a cast saturates, and buckets end at 100")]
+        let last_admitted = percent_traffic.floor() as i64;
         let multiplier = match mode {
             Mode::Old => 10_000.0 / percent_traffic / 100.0,
             Mode::New | Mode::NewV2 => 1.0,
@@ -105,6 +110,7 @@ impl Bucketer {
             traffic_prefix: traffic_prefix.into(),
             variation_prefix: variation_prefix.into(),
             percent_traffic,
+            last_admitted,
             multiplier,
             mode,
             input,
@@ -113,25 +119,23 @@ impl Bucketer {
 
     /// The traffic test (spec BKT-31).
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn admit(&self, user: &str) -> Admission {
         let hash = self.traffic.hash_text(user, self.input);
         let bucket = bucket(hash, 100, 1.0);
-        #[expect(clippy::cast_precision_loss, reason = "at most 100")]
-        let admitted = bucket as f64 <= self.percent_traffic;
-        Admission { hash, bucket, admitted }
+        Admission { hash, bucket, admitted: bucket <= self.last_admitted }
     }
 
     /// The bucket of an admitted user on the scale of the variations' ranges.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn variation_bucket(&self, user: &str, admission: Admission) -> i64 {
         bucket(self.variation_hash(user, admission), BUCKETS, self.multiplier)
     }
 
     /// The hash behind [`variation_bucket`](Self::variation_bucket).
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn variation_hash(&self, user: &str, admission: Admission) -> u32 {
         match self.variation {
             None => admission.hash,

@@ -45,26 +45,37 @@ impl Murmur3 {
     /// assert_eq!(campaign.hash_text("Ashley", HashInput::Utf16LowBytes), 3_514_263_421);
     /// ```
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn hash_text(self, text: &str, input: HashInput) -> u32 {
         self.with_text(text, input).finish()
     }
 
     /// The state after `text`.
     #[must_use]
-    #[inline]
-    pub fn with_text(mut self, text: &str, input: HashInput) -> Self {
+    #[inline(always)]
+    pub fn with_text(self, text: &str, input: HashInput) -> Self {
         if input == HashInput::Utf8 || text.is_ascii() {
-            self.take(text.as_bytes());
+            self.with_bytes(text.as_bytes())
         } else {
-            for unit in text.encode_utf16() {
-                self.take(&[unit.to_le_bytes()[0]]);
-            }
+            self.with_units(text)
+        }
+    }
+
+    #[inline(always)]
+    fn with_bytes(mut self, bytes: &[u8]) -> Self {
+        self.take(bytes);
+        self
+    }
+
+    #[cold]
+    fn with_units(mut self, text: &str) -> Self {
+        for unit in text.encode_utf16() {
+            self.take(&[unit.to_le_bytes()[0]]);
         }
         self
     }
 
-    #[inline]
+    #[inline(always)]
     fn take(&mut self, bytes: &[u8]) {
         #[expect(clippy::cast_possible_truncation, reason = "the algorithm's length is 32 bits and wraps")]
         let added = bytes.len() as u32;

@@ -36,9 +36,9 @@ pub enum Verb {
 }
 
 /// One decision to be made: a request, for one campaign.
-#[derive(Debug, Clone)]
-pub(crate) struct Call<'a> {
-    pub(crate) request: Request<'a>,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call<'c, 'a> {
+    pub(crate) request: &'c Request<'a>,
     pub(crate) campaign: CampaignIndex,
     pub(crate) verb: Verb,
 }
@@ -121,9 +121,9 @@ impl<'a> Request<'a> {
     }
 }
 
-impl Call<'_> {
+impl<'c> Call<'c, '_> {
     #[inline]
-    pub(crate) fn campaign(&self) -> &Campaign {
+    pub(crate) fn campaign(&self) -> &'c Campaign {
         self.request.settings.at(self.campaign)
     }
 }
@@ -149,6 +149,7 @@ impl Verb {
 }
 
 /// Whether a segment holds, and whether a pattern in it ran out of steps.
+#[inline]
 pub(super) fn holds(segment: &Segment, variables: &Attributes, user: Option<&str>, gave_up: &Cell<bool>) -> bool {
     segment.is_everyone() || segment.matches(&Subject { variables, user, gave_up })
 }

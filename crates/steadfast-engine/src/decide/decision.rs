@@ -1,6 +1,6 @@
 //! The result: who gets what and why, and what should happen next, as data.
 
-use super::call::{Call, Verb};
+use super::call::{Request, Verb};
 use super::reason::Reason;
 use super::stages::{Basis, Verdict};
 use super::trace::Trace;
@@ -8,23 +8,34 @@ use super::warning::Warnings;
 use crate::effect::{Effect, Precondition, Write};
 use crate::event::{Event, Impression};
 use crate::policy::{EventArchitectureGoals, MetaDataRule};
-use crate::settings::{Campaign, CampaignKind, Settings, Variable, VariableError, VariableValue, Variation};
+use crate::settings::{
+    Campaign, CampaignIndex, CampaignKind, Settings, Variable, VariableError, VariableValue, Variation,
+};
 use crate::stored::{GoalList, Record};
 
 /// What was decided for a user in a campaign.
 #[derive(Debug)]
 pub struct Decision<'a> {
-    call: Call<'a>,
+    request: Request<'a>,
+    campaign: CampaignIndex,
+    verb: Verb,
     verdict: Verdict,
-    stored: Option<Record>,
     goal: Option<Goal>,
+    details: Option<Box<Details>>,
+}
+
+/// What only some decisions have. In a box of its own, because every decision is moved a few times.
+#[derive(Debug)]
+struct Details {
+    /// The record that the storage gave.
+    stored: Option<Record>,
     trace: Option<Box<Trace>>,
 }
 
 /// The goal a decision of `track` is about, and whether it is counted.
 #[derive(Debug, Clone, Copy)]
 struct Goal {
-    index: usize,
+    index: u32,
     outcome: TrackOutcome,
 }
 
@@ -40,34 +51,34 @@ pub enum TrackOutcome {
 }
 
 impl<'a> Decision<'a> {
-    #[inline]
-    pub(crate) fn new(call: Call<'a>, verdict: Verdict, stored: Option<Record>, trace: Option<Box<Trace>>) -> Self {
-        Decision { call, verdict, stored, goal: None, trace }
-    }
-
-    /// A decision of `track`, about the goal at this place: counted unless the record lists it already (spec STO-31,
-    /// API-44).
-    pub(crate) fn of_goal(
-        call: Call<'a>,
+    #[inline(always)]
+    pub(crate) fn new(
+        request: Request<'a>,
+        campaign: CampaignIndex,
+        verb: Verb,
         verdict: Verdict,
         stored: Option<Record>,
-        index: usize,
         trace: Option<Box<Trace>>,
     ) -> Self {
-        let mut decision = Decision::new(call, verdict, stored, trace);
-        let goal = &decision.campaign().goals[index];
-        let again = decision.call.request.track_returning_users() || goal.counts_every_time;
-        let listed =
-            || decision.stored_goals().is_some_and(|goals| lists(goals, decision.campaign(), &goal.identifier));
-        let outcome = if decision.verdict.variation.is_none() {
+        let details = (stored.is_some() || trace.is_some()).then(|| Box::new(Details { stored, trace }));
+        Decision { request, campaign, verb, verdict, goal: None, details }
+    }
+
+    /// The same decision, of `track`, about the goal at this place: counted unless the record lists it already
+    /// (spec STO-31, API-44).
+    pub(crate) fn for_goal(mut self, index: u32) -> Self {
+        let goal = &self.campaign().goals[index as usize];
+        let again = self.request.track_returning_users() || goal.counts_every_time;
+        let listed = || self.stored_goals().is_some_and(|goals| lists(goals, self.campaign(), &goal.identifier));
+        let outcome = if self.verdict.variation.is_none() {
             TrackOutcome::NoVariation
         } else if !again && listed() {
             TrackOutcome::AlreadyTracked
         } else {
             TrackOutcome::Tracked
         };
-        decision.goal = Some(Goal { index, outcome });
-        decision
+        self.goal = Some(Goal { index, outcome });
+        self
     }
 
     /// The variation the user gets; `None` where [`reason`](Self::reason) says why not.
@@ -91,31 +102,31 @@ impl<'a> Decision<'a> {
     /// The campaign that was called.
     #[must_use]
     pub fn campaign(&self) -> &Campaign {
-        self.call.campaign()
+        self.request.settings.at(self.campaign)
     }
 
     /// The settings that were in force.
     #[must_use]
     pub fn settings(&self) -> &Settings {
-        &self.call.request.settings
+        &self.request.settings
     }
 
     /// The user.
     #[must_use]
     pub fn user(&self) -> &str {
-        &self.call.request.user
+        &self.request.user
     }
 
     /// The verb that was called.
     #[must_use]
     pub fn verb(&self) -> Verb {
-        self.call.verb
+        self.verb
     }
 
     /// The campaign of the group that has the user instead.
     #[must_use]
     pub fn other_campaign(&self) -> Option<&Campaign> {
-        self.verdict.other.map(|index| self.call.request.settings.at(index))
+        self.verdict.other.map(|index| self.request.settings.at(index))
     }
 
     /// The record the decision rests on, or replaces: the caller's or the storage's.
@@ -123,9 +134,9 @@ impl<'a> Decision<'a> {
     pub fn stored(&self) -> Option<&Record> {
         match self.verdict.basis {
             Basis::FromCaller(place) | Basis::StaleFromCaller(place) => {
-                self.call.request.options.user_storage_data.get(place)
+                self.request.options.user_storage_data.get(place as usize)
             }
-            Basis::Stored | Basis::Stale => self.stored.as_ref(),
+            Basis::Stored | Basis::Stale => self.details.as_ref().and_then(|details| details.stored.as_ref()),
             Basis::NotConsulted | Basis::NoStorage | Basis::Absent | Basis::Unknown => None,
         }
     }
@@ -139,7 +150,7 @@ impl<'a> Decision<'a> {
     /// The stages, where the request was [traced](super::Request::traced).
     #[must_use]
     pub fn trace(&self) -> Option<&Trace> {
-        self.trace.as_deref()
+        self.details.as_ref().and_then(|details| details.trace.as_deref())
     }
 
     /// Whether the feature is on for the user: in a rollout, whenever they get a variation; in a feature test, as the
@@ -175,7 +186,7 @@ impl<'a> Decision<'a> {
     /// is called (decision D-13). A decision of `track` leaves its event to [`Tracking`](crate::Tracking), which sends
     /// one for all campaigns of the call.
     pub fn effects(&self) -> impl Iterator<Item = Effect<'_, 'a>> {
-        let event = self.sends_impression().then(|| Effect::Send(Event::Impression(Impression { decision: self })));
+        let event = self.sends_impression().then_some(Effect::Send(Event::Impression(Impression { decision: self })));
         let write = self.write().map(Effect::Store);
         let notice = self.notifies().then_some(Effect::Notify(self));
         event.into_iter().chain(write).chain(notice)
@@ -184,7 +195,7 @@ impl<'a> Decision<'a> {
     /// The goal of a decision of `track`.
     #[must_use]
     pub fn goal(&self) -> Option<&crate::settings::Goal> {
-        self.goal.map(|goal| &self.campaign().goals[goal.index])
+        self.goal.map(|goal| &self.campaign().goals[goal.index as usize])
     }
 
     /// What became of the goal of a decision of `track`.
@@ -202,18 +213,18 @@ impl<'a> Decision<'a> {
     /// The options of the call.
     #[must_use]
     pub fn options(&self) -> &crate::Options {
-        &self.call.request.options
+        &self.request.options
     }
 
     /// Whether an impression goes out: for every new decision of an activating verb, and for returning users where
     /// that is wanted (spec STO-41, D-7).
     fn sends_impression(&self) -> bool {
-        if !self.call.verb.activates() || self.verdict.variation.is_none() {
+        if !self.verb.activates() || self.verdict.variation.is_none() {
             return false;
         }
         match self.verdict.reason {
             Reason::Stored => {
-                self.call.request.track_returning_users() || self.stored().is_some_and(|record| !record.activated)
+                self.request.track_returning_users() || self.stored().is_some_and(|record| !record.activated)
             }
             _ => true,
         }
@@ -221,7 +232,7 @@ impl<'a> Decision<'a> {
 
     /// What is written to the storage, if anything is.
     fn write(&self) -> Option<Write<'_>> {
-        let request = &self.call.request;
+        let request = &self.request;
         let variation = self.variation()?;
         if !request.policy.has_storage || self.verdict.reason == Reason::Whitelisted {
             return None;
@@ -237,7 +248,7 @@ impl<'a> Decision<'a> {
         let counted = self.goal_to_list();
         let listed = self.stored_goals();
         let new_goal = counted.filter(|goal| !listed.is_some_and(|goals| lists(goals, self.campaign(), goal)));
-        let activates = self.call.verb.activates();
+        let activates = self.verb.activates();
         let was_activated = precondition == Precondition::Stored && stored.is_none_or(|record| record.activated);
         if precondition == Precondition::Stored {
             // What the caller passed may be newer or older than the storage: a goal that counts is written all the same.
@@ -275,10 +286,10 @@ impl<'a> Decision<'a> {
     /// The goal that the record must list, now that it was counted.
     fn goal_to_list(&self) -> Option<&str> {
         let goal = self.goal.filter(|goal| goal.outcome == TrackOutcome::Tracked)?;
-        let request = &self.call.request;
+        let request = &self.request;
         let sent_each_time = request.settings.event_architecture
             && request.policy.event_architecture_goals == EventArchitectureGoals::SendEachTime;
-        (!sent_each_time).then(|| &*self.campaign().goals[goal.index].identifier)
+        (!sent_each_time).then(|| &*self.campaign().goals[goal.index as usize].identifier)
     }
 }
 

@@ -3,16 +3,22 @@
 use std::cell::Cell;
 
 use super::call::{Call, holds};
-use super::trace::{Stage, Tracer};
+use super::trace::{Notes, Stage};
 use crate::bucket::Admission;
 use crate::segment::Subject;
 use crate::settings::Campaign;
 
 /// Whether the user is in a campaign's audience (spec SEG-1).
-pub(super) fn in_audience(call: &Call<'_>, campaign: &Campaign, gave_up: &Cell<bool>, tracer: &mut Tracer) -> bool {
+#[inline(always)]
+pub(super) fn in_audience(
+    call: &Call<'_, '_>,
+    campaign: &Campaign,
+    gave_up: &Cell<bool>,
+    notes: &mut impl Notes,
+) -> bool {
     let variables = &call.request.options.custom_variables;
     let matched = holds(&campaign.audience, variables, None, gave_up);
-    tracer.note(|| Stage::Audience {
+    notes.note(|| Stage::Audience {
         everyone: campaign.audience.is_everyone(),
         conditions: campaign.audience.explain(&Subject { variables, user: None, gave_up }),
         matched,
@@ -21,10 +27,11 @@ pub(super) fn in_audience(call: &Call<'_>, campaign: &Campaign, gave_up: &Cell<b
 }
 
 /// The traffic test (spec BKT-31).
-pub(super) fn admission(call: &Call<'_>, campaign: &Campaign, tracer: &mut Tracer) -> Admission {
+#[inline(always)]
+pub(super) fn admission(call: &Call<'_, '_>, campaign: &Campaign, notes: &mut impl Notes) -> Admission {
     let user = &*call.request.user;
     let admission = campaign.bucketer.admit(user);
-    tracer.note(|| Stage::Traffic {
+    notes.note(|| Stage::Traffic {
         seed: format!("{}{user}", campaign.bucketer.traffic_prefix()),
         hash: admission.hash(),
         bucket: admission.bucket,
@@ -35,7 +42,7 @@ pub(super) fn admission(call: &Call<'_>, campaign: &Campaign, tracer: &mut Trace
 }
 
 /// Both, for a campaign that is not the called one, or ahead of time.
-pub(super) fn is_eligible(call: &Call<'_>, campaign: &Campaign, gave_up: &Cell<bool>) -> bool {
+pub(super) fn is_eligible(call: &Call<'_, '_>, campaign: &Campaign, gave_up: &Cell<bool>) -> bool {
     holds(&campaign.audience, &call.request.options.custom_variables, None, gave_up)
         && campaign.bucketer.admit(&call.request.user).admitted
 }

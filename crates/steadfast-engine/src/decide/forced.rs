@@ -5,7 +5,7 @@ use std::cell::Cell;
 use smallvec::SmallVec;
 
 use super::call::{Call, holds};
-use super::trace::{Stage, Tracer};
+use super::trace::{Notes, Stage};
 use crate::bucket::allocate;
 use crate::settings::{CampaignIndex, VariationIndex};
 
@@ -14,12 +14,12 @@ use crate::settings::{CampaignIndex, VariationIndex};
 ///
 /// User lists are read in the form of the campaign they stand in, not of the one that was called (spec Q-44).
 pub(super) fn variation(
-    call: &Call<'_>,
+    call: &Call<'_, '_>,
     index: CampaignIndex,
     gave_up: &Cell<bool>,
-    tracer: &mut Tracer,
+    notes: &mut impl Notes,
 ) -> Option<VariationIndex> {
-    let request = &call.request;
+    let request = call.request;
     let campaign = request.settings.at(index);
     if !campaign.whitelisting {
         return None;
@@ -51,7 +51,7 @@ pub(super) fn variation(
             (place.map(|place| several[place]), Some(bucket))
         }
     };
-    tracer.note(|| Stage::Whitelisting {
+    notes.note(|| Stage::Whitelisting {
         campaign: campaign.key.to_string(),
         matching: matching.iter().map(|index| campaign.variation_at(*index).name.to_string()).collect(),
         bucket,

@@ -13,7 +13,7 @@ use super::reason::Reason;
 use super::stages::Wanted;
 use super::step::Known;
 use super::sticky::{StoredInMember, has_stored};
-use super::trace::{CompetitorTrace, GroupOutcome, Stage, Tracer};
+use super::trace::{CompetitorTrace, GroupOutcome, Notes, Stage};
 use super::{eligible, forced};
 use crate::bucket::{BUCKETS, allocate, bucket};
 use crate::settings::{CampaignIndex, Group, GroupAlgorithm};
@@ -31,21 +31,21 @@ pub(super) struct Competition {
 type Eligible = SmallVec<[CampaignIndex; 8]>;
 
 /// The members other than the called one whose records are not known yet.
-pub(super) fn unknown_members(call: &Call<'_>, group: &Group, known: &Known) -> Wanted {
+pub(super) fn unknown_members(call: &Call<'_, '_>, group: &Group, known: &Known) -> Wanted {
     others(call, group).filter(|member| has_stored(call, *member, known).is_err()).collect()
 }
 
 /// Whether the called campaign gets the user, who is eligible for it.
 pub(super) fn compete(
-    call: &Call<'_>,
+    call: &Call<'_, '_>,
     group: &Group,
     known: &Known,
     gave_up: &Cell<bool>,
-    tracer: &mut Tracer,
+    notes: &mut impl Notes,
 ) -> Result<Competition, Wanted> {
     let taken = |reason, other| Competition { lost: Some(reason), other: Some(other), unknown: false };
-    if let Some(member) = others(call, group).find(|one| forced::variation(call, *one, gave_up, tracer).is_some()) {
-        tracer.note(|| stage(call, group, &Eligible::new(), None, GroupOutcome::Whitelisted(key(call, member))));
+    if let Some(member) = others(call, group).find(|one| forced::variation(call, *one, gave_up, notes).is_some()) {
+        notes.note(|| stage(call, group, &Eligible::new(), None, GroupOutcome::Whitelisted(key(call, member))));
         return Ok(taken(Reason::WhitelistedElsewhere, member));
     }
     let mut unknown = false;
@@ -55,7 +55,7 @@ pub(super) fn compete(
             Ok(StoredInMember::No) => {}
             Ok(StoredInMember::Unknown) => unknown = true,
             Ok(StoredInMember::Yes) => {
-                tracer.note(|| stage(call, group, &Eligible::new(), None, GroupOutcome::Stored(key(call, member))));
+                notes.note(|| stage(call, group, &Eligible::new(), None, GroupOutcome::Stored(key(call, member))));
                 return Ok(taken(Reason::StoredElsewhere, member));
             }
         }
@@ -69,7 +69,7 @@ pub(super) fn compete(
         })
         .collect();
     let (winner, bucket) = winner(call, group, &eligible);
-    tracer.note(|| {
+    notes.note(|| {
         let outcome = match winner {
             Some(member) => GroupOutcome::Won(key(call, member)),
             None => GroupOutcome::NoWinner,
@@ -84,7 +84,7 @@ pub(super) fn compete(
 }
 
 /// The winner among the eligible members, and the bucket that chose it where one did.
-fn winner(call: &Call<'_>, group: &Group, eligible: &Eligible) -> (Option<CampaignIndex>, Option<i64>) {
+fn winner(call: &Call<'_, '_>, group: &Group, eligible: &Eligible) -> (Option<CampaignIndex>, Option<i64>) {
     if let [alone] = eligible.as_slice() {
         return (Some(*alone), None);
     }
@@ -109,15 +109,15 @@ fn winner(call: &Call<'_>, group: &Group, eligible: &Eligible) -> (Option<Campai
     }
 }
 
-fn others<'g>(call: &'g Call<'_>, group: &'g Group) -> impl Iterator<Item = CampaignIndex> + 'g {
+fn others<'g>(call: &'g Call<'_, '_>, group: &'g Group) -> impl Iterator<Item = CampaignIndex> + 'g {
     group.members.iter().copied().filter(|member| *member != call.campaign)
 }
 
-fn key(call: &Call<'_>, member: CampaignIndex) -> String {
+fn key(call: &Call<'_, '_>, member: CampaignIndex) -> String {
     call.request.settings.at(member).key.to_string()
 }
 
-fn stage(call: &Call<'_>, group: &Group, eligible: &Eligible, bucket: Option<i64>, outcome: GroupOutcome) -> Stage {
+fn stage(call: &Call<'_, '_>, group: &Group, eligible: &Eligible, bucket: Option<i64>, outcome: GroupOutcome) -> Stage {
     Stage::Group {
         name: group.name().unwrap_or(group.id.as_str()).to_owned(),
         members: group

@@ -28,4 +28,3 @@ pub use warning::{Warning, Warnings};
 pub(crate) use call::Call;
 pub(crate) use stages::{Wanted, decide};
 pub(crate) use step::{Known, begin};
-pub(crate) use trace::Tracer;

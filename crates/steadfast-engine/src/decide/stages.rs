@@ -6,20 +6,18 @@
 
 use std::cell::Cell;
 
-use smallvec::SmallVec;
-
 use super::call::Call;
 use super::reason::Reason;
 use super::step::Known;
 use super::sticky::Sticky;
-use super::trace::{Stage, Tracer};
+use super::trace::{Notes, Silent, Stage, Trace};
 use super::warning::{Warning, Warnings};
 use super::{assign, eligible, forced, group, sticky};
 use crate::policy::{Activation, OnStorageError};
 use crate::settings::{CampaignIndex, VariationIndex};
 
 /// The campaigns whose records must be known before the decision can go on: the called one first.
-pub(crate) type Wanted = SmallVec<[CampaignIndex; 4]>;
+pub(crate) type Wanted = Vec<CampaignIndex>;
 
 /// What the stages came to.
 #[derive(Debug, Clone)]
@@ -44,22 +42,31 @@ pub(crate) enum Basis {
     /// The storage's record was used.
     Stored,
     /// The caller's record at this place was used.
-    FromCaller(usize),
+    FromCaller(u32),
     /// The storage's record names a variation that is gone.
     Stale,
     /// The caller's record at this place names a variation that is gone.
-    StaleFromCaller(usize),
+    StaleFromCaller(u32),
     /// The storage could not answer: what is written may only fill an empty place.
     Unknown,
 }
 
-/// Decides, or says whose records it wants to know first.
-pub(crate) fn decide(call: &Call<'_>, known: &Known, tracer: &mut Tracer) -> Result<Verdict, Wanted> {
+/// Decides, or says whose records it wants to know first. What was looked at goes into the trace, if there is one.
+#[inline(always)]
+pub(crate) fn decide(call: &Call<'_, '_>, known: &Known, trace: &mut Option<Box<Trace>>) -> Result<Verdict, Wanted> {
+    match trace {
+        None => stages(call, known, &mut Silent),
+        Some(trace) => stages(call, known, &mut **trace),
+    }
+}
+
+#[inline(always)]
+fn stages(call: &Call<'_, '_>, known: &Known, notes: &mut impl Notes) -> Result<Verdict, Wanted> {
     let campaign = call.campaign();
     let policy = &call.request.policy;
     let gave_up = Cell::new(false);
     let mut warnings = Warnings::default();
-    tracer.restart();
+    notes.restart();
     let verdict = |variation, reason, other, basis, mut warnings: Warnings| {
         if gave_up.get() {
             warnings.add(Warning::PatternGaveUp);
@@ -69,7 +76,7 @@ pub(crate) fn decide(call: &Call<'_>, known: &Known, tracer: &mut Tracer) -> Res
     let nobody = |reason, basis, warnings| verdict(None, reason, None, basis, warnings);
 
     // 1. Is the campaign running?
-    tracer.note(|| Stage::Campaign { status: campaign.status.to_string(), running: campaign.running });
+    notes.note(|| Stage::Campaign { status: campaign.status.to_string(), running: campaign.running });
     if !campaign.running {
         return nobody(Reason::NotRunning, Basis::NotConsulted, warnings);
     }
@@ -79,13 +86,13 @@ pub(crate) fn decide(call: &Call<'_>, known: &Known, tracer: &mut Tracer) -> Res
 
     // 2. Is the user whitelisted? That beats everything (spec SEG-51).
     if campaign.whitelisting
-        && let Some(variation) = forced::variation(call, call.campaign, &gave_up, tracer)
+        && let Some(variation) = forced::variation(call, call.campaign, &gave_up, notes)
     {
         return verdict(Some(variation), Reason::Whitelisted, None, Basis::NotConsulted, warnings);
     }
 
     // 3. What is stored for the user?
-    let basis = match sticky::look_up(call, known, &gave_up, &mut warnings, tracer)? {
+    let basis = match sticky::look_up(call, known, &gave_up, &mut warnings, notes)? {
         Sticky::Stored(variation, basis) => return verdict(Some(variation), Reason::Stored, None, basis, warnings),
         Sticky::Open(basis) => basis,
     };
@@ -96,15 +103,15 @@ pub(crate) fn decide(call: &Call<'_>, known: &Known, tracer: &mut Tracer) -> Res
 
     // 4. Must the user have been activated first? (spec STO-40)
     if policy.activation == Activation::Required && !call.verb.activates() && basis == Basis::Absent {
-        tracer.note(|| Stage::ActivationRequired);
+        notes.note(|| Stage::ActivationRequired);
         return nobody(Reason::NotActivated, basis, warnings);
     }
 
     // 5. Is the user in the audience, and in the traffic?
-    if !eligible::in_audience(call, campaign, &gave_up, tracer) {
+    if !eligible::in_audience(call, campaign, &gave_up, notes) {
         return nobody(Reason::NotInAudience, basis, warnings);
     }
-    let admission = eligible::admission(call, campaign, tracer);
+    let admission = eligible::admission(call, campaign, notes);
     if !admission.admitted {
         return nobody(Reason::NotInTraffic, basis, warnings);
     }
@@ -112,7 +119,7 @@ pub(crate) fn decide(call: &Call<'_>, known: &Known, tracer: &mut Tracer) -> Res
     // 6. Does another campaign of the group have the user?
     let mut basis = basis;
     if let Some(group) = call.request.settings.group_of(campaign) {
-        let outcome = group::compete(call, group, known, &gave_up, tracer)?;
+        let outcome = group::compete(call, group, known, &gave_up, notes)?;
         if outcome.unknown {
             warnings.add(Warning::StorageFailed);
             if policy.on_storage_error == OnStorageError::NoVariation || campaign.bandit {
@@ -128,7 +135,7 @@ pub(crate) fn decide(call: &Call<'_>, known: &Known, tracer: &mut Tracer) -> Res
     }
 
     // 7. Which variation's range does the user's bucket fall into?
-    match assign::variation(call, campaign, admission, tracer) {
+    match assign::variation(call, campaign, admission, notes) {
         Some(variation) => verdict(Some(variation), Reason::Assigned, None, basis, warnings),
         None => nobody(Reason::NoRange, basis, warnings),
     }

@@ -17,14 +17,13 @@
 //! }
 //! ```
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use smallvec::SmallVec;
-
-use super::call::Call;
+use super::call::{Call, Request, Verb};
 use super::decision::Decision;
 use super::stages::{Wanted, decide};
-use super::trace::Tracer;
+use super::trace::Trace;
 use crate::settings::CampaignIndex;
 use crate::stored::Record;
 
@@ -91,12 +90,19 @@ impl fmt::Display for StorageFailure {
 }
 
 /// The answers so far.
-#[derive(Debug, Default)]
-pub(crate) struct Known(SmallVec<[(CampaignIndex, Answer); 1]>);
+#[derive(Debug)]
+pub(crate) struct Known(BTreeMap<CampaignIndex, Answer>);
 
 impl Known {
+    /// Nothing is known yet.
+    pub(crate) const NOTHING: &'static Known = &Known(BTreeMap::new());
+
+    pub(crate) fn nothing() -> Self {
+        Known(BTreeMap::new())
+    }
+
     pub(crate) fn about(&self, campaign: CampaignIndex) -> Option<&Answer> {
-        self.0.iter().find(|(index, _)| *index == campaign).map(|(_, answer)| answer)
+        self.0.get(&campaign)
     }
 
     /// Takes in the answers to `wanted`, in its order.
@@ -104,7 +110,7 @@ impl Known {
         let mut answers = answers.into_iter();
         let mut answered = 0;
         for (index, answer) in wanted.iter().zip(&mut answers) {
-            self.0.push((*index, answer));
+            self.0.insert(*index, answer);
             answered += 1;
         }
         if answered == 0 {
@@ -114,9 +120,8 @@ impl Known {
     }
 
     /// The record found for a campaign, taken out.
-    pub(crate) fn take_record(&mut self, campaign: CampaignIndex) -> Option<Record> {
-        let place = self.0.iter().position(|(index, _)| *index == campaign)?;
-        match self.0.swap_remove(place).1 {
+    fn into_record(mut self, campaign: CampaignIndex) -> Option<Record> {
+        match self.0.remove(&campaign)? {
             Answer::Found(record) => Some(record),
             Answer::Absent | Answer::Failed(_) => None,
         }
@@ -131,43 +136,54 @@ impl Known {
     }
 }
 
-/// The question of a verb on one campaign.
+/// The question of a verb on one campaign. In a box, so that a decision that asks nothing does not carry its weight.
 #[derive(Debug)]
-pub struct NeedsStored<'a> {
-    call: Call<'a>,
+pub struct NeedsStored<'a>(Box<Pending<'a>>);
+
+#[derive(Debug)]
+struct Pending<'a> {
+    request: Request<'a>,
+    campaign: CampaignIndex,
+    verb: Verb,
     known: Known,
     wanted: Wanted,
-    tracer: Tracer,
+    trace: Option<Box<Trace>>,
 }
 
 impl<'a> Question for NeedsStored<'a> {
     type Output = Decision<'a>;
 
     fn keys(&self) -> impl ExactSizeIterator<Item = StoredKey<'_>> {
-        let request = &self.call.request;
-        self.wanted.iter().map(|index| StoredKey { user: &request.user, campaign: &request.settings.at(*index).key })
+        let request = &self.0.request;
+        self.0.wanted.iter().map(|index| StoredKey { user: &request.user, campaign: &request.settings.at(*index).key })
     }
 
-    fn resume(mut self, answers: impl IntoIterator<Item = Answer>) -> Step<Self> {
-        self.known.learn(&self.wanted, answers);
-        advance(self.call, self.known, self.tracer)
+    fn resume(self, answers: impl IntoIterator<Item = Answer>) -> Step<Self> {
+        let mut pending = self.0;
+        pending.known.learn(&pending.wanted, answers);
+        let call = Call { request: &pending.request, campaign: pending.campaign, verb: pending.verb };
+        match decide(&call, &pending.known, &mut pending.trace) {
+            Err(wanted) => {
+                pending.wanted = wanted;
+                Step::NeedsStored(NeedsStored(pending))
+            }
+            Ok(verdict) => {
+                let Pending { request, campaign, verb, known, trace, .. } = *pending;
+                Step::Done(Decision::new(request, campaign, verb, verdict, known.into_record(campaign), trace))
+            }
+        }
     }
 }
 
 /// Starts the decision of a verb on one campaign.
-#[inline]
-pub(crate) fn begin(call: Call<'_>) -> Step<NeedsStored<'_>> {
-    let tracer = Tracer::new(call.request.traced);
-    advance(call, Known::default(), tracer)
-}
-
-#[inline]
-fn advance(call: Call<'_>, mut known: Known, mut tracer: Tracer) -> Step<NeedsStored<'_>> {
-    match decide(&call, &known, &mut tracer) {
-        Err(wanted) => Step::NeedsStored(NeedsStored { call, known, wanted, tracer }),
-        Ok(verdict) => {
-            let stored = known.take_record(call.campaign);
-            Step::Done(Decision::new(call, verdict, stored, tracer.into_trace()))
+#[inline(always)]
+pub(crate) fn begin(request: Request<'_>, campaign: CampaignIndex, verb: Verb) -> Step<NeedsStored<'_>> {
+    let mut trace = Trace::wanted(request.traced);
+    match decide(&Call { request: &request, campaign, verb }, Known::NOTHING, &mut trace) {
+        Ok(verdict) => Step::Done(Decision::new(request, campaign, verb, verdict, None, trace)),
+        Err(wanted) => {
+            let known = Known::nothing();
+            Step::NeedsStored(NeedsStored(Box::new(Pending { request, campaign, verb, known, wanted, trace })))
         }
     }
 }

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use super::call::Call;
 use super::stages::{Basis, Wanted};
 use super::step::{Answer, Known};
-use super::trace::{Stage, StoredFinding, Tracer};
+use super::trace::{Notes, Stage, StoredFinding};
 use super::warning::{Warning, Warnings};
 use super::{eligible, group};
 use crate::policy::Activation;
@@ -22,32 +22,47 @@ pub(super) enum Sticky {
 
 /// The caller's record for a campaign, and whether its variation still exists: data the caller passes serves the
 /// campaign and the user it names, and no other (decisions D-2 and D-4).
-pub(super) fn passed_record<'c>(call: &'c Call<'_>, index: CampaignIndex) -> Option<(usize, &'c Record)> {
-    let request = &call.request;
+pub(super) fn passed_record<'c>(call: &'c Call<'_, '_>, index: CampaignIndex) -> Option<(u32, &'c Record)> {
+    let request = call.request;
     let key = &*request.settings.at(index).key;
     let records = &request.options.user_storage_data;
-    records.iter().enumerate().find(|(_, record)| record.campaign_key == key && record.is_of(&request.user))
+    (0..).zip(records).find(|(_, record)| record.campaign_key == key && record.is_of(&request.user))
 }
 
 /// Looks up the called campaign's record: first the caller's, then the storage's (decisions D-1 and D-2).
+#[inline(always)]
 pub(super) fn look_up(
-    call: &Call<'_>,
+    call: &Call<'_, '_>,
     known: &Known,
     gave_up: &Cell<bool>,
     warnings: &mut Warnings,
-    tracer: &mut Tracer,
+    notes: &mut impl Notes,
+) -> Result<Sticky, Wanted> {
+    if call.request.options.user_storage_data.is_empty() && !call.request.policy.has_storage {
+        notes.note(|| stored_stage(StoredFinding::NoStorage));
+        return Ok(Sticky::Open(Basis::NoStorage));
+    }
+    look_up_records(call, known, gave_up, warnings, notes)
+}
+
+fn look_up_records(
+    call: &Call<'_, '_>,
+    known: &Known,
+    gave_up: &Cell<bool>,
+    warnings: &mut Warnings,
+    notes: &mut impl Notes,
 ) -> Result<Sticky, Wanted> {
     let campaign = call.campaign();
-    let request = &call.request;
+    let request = call.request;
     if let Some((place, record)) = passed_record(call, call.campaign) {
         return Ok(match campaign.variation_named(&record.variation_name) {
             Some(variation) => {
-                tracer.note(|| stored_stage(StoredFinding::Passed(record.variation_name.clone())));
+                notes.note(|| stored_stage(StoredFinding::Passed(record.variation_name.clone())));
                 Sticky::Stored(variation, Basis::FromCaller(place))
             }
             None => {
                 warnings.add(Warning::CallerDataUnknownVariation);
-                tracer.note(|| stored_stage(StoredFinding::PassedUnknownVariation(record.variation_name.clone())));
+                notes.note(|| stored_stage(StoredFinding::PassedUnknownVariation(record.variation_name.clone())));
                 Sticky::Open(Basis::StaleFromCaller(place))
             }
         });
@@ -57,7 +72,7 @@ pub(super) fn look_up(
         warnings.add(if of_user { Warning::CallerDataOfAnotherCampaign } else { Warning::CallerDataOfAnotherUser });
     }
     if !request.policy.has_storage {
-        tracer.note(|| stored_stage(StoredFinding::NoStorage));
+        notes.note(|| stored_stage(StoredFinding::NoStorage));
         return Ok(Sticky::Open(Basis::NoStorage));
     }
     let Some(answer) = known.about(call.campaign) else {
@@ -65,27 +80,27 @@ pub(super) fn look_up(
     };
     Ok(match answer {
         Answer::Absent => {
-            tracer.note(|| stored_stage(StoredFinding::Absent));
+            notes.note(|| stored_stage(StoredFinding::Absent));
             Sticky::Open(Basis::Absent)
         }
         Answer::Failed(failure) => {
             warnings.add(Warning::StorageFailed);
-            tracer.note(|| stored_stage(StoredFinding::Failed(failure.to_string())));
+            notes.note(|| stored_stage(StoredFinding::Failed(failure.to_string())));
             Sticky::Open(Basis::Unknown)
         }
         Answer::Found(record) if !belongs(record, campaign, &request.user) => {
             warnings.add(Warning::ForeignRecord);
-            tracer.note(|| stored_stage(StoredFinding::Foreign));
+            notes.note(|| stored_stage(StoredFinding::Foreign));
             Sticky::Open(Basis::Absent)
         }
         Answer::Found(record) => match campaign.variation_named(&record.variation_name) {
             Some(variation) => {
-                tracer.note(|| stored_stage(StoredFinding::Found(record.variation_name.clone())));
+                notes.note(|| stored_stage(StoredFinding::Found(record.variation_name.clone())));
                 Sticky::Stored(variation, Basis::Stored)
             }
             None => {
                 warnings.add(Warning::StaleRecord);
-                tracer.note(|| stored_stage(StoredFinding::UnknownVariation(record.variation_name.clone())));
+                notes.note(|| stored_stage(StoredFinding::UnknownVariation(record.variation_name.clone())));
                 Sticky::Open(Basis::Stale)
             }
         },
@@ -94,8 +109,8 @@ pub(super) fn look_up(
 
 /// Whether a user has a variation in a member of the group, by the caller's data or by the storage. `Err` when the
 /// storage has not been asked yet.
-pub(super) fn has_stored(call: &Call<'_>, member: CampaignIndex, known: &Known) -> Result<StoredInMember, ()> {
-    let request = &call.request;
+pub(super) fn has_stored(call: &Call<'_, '_>, member: CampaignIndex, known: &Known) -> Result<StoredInMember, ()> {
+    let request = call.request;
     let campaign = request.settings.at(member);
     if let Some((_, record)) = passed_record(call, member) {
         return Ok(StoredInMember::from(campaign.variation_named(&record.variation_name).is_some()));
@@ -129,9 +144,8 @@ impl From<bool> for StoredInMember {
 
 /// The campaigns to ask for. The members of the group come along when the decision would get as far as the group, so
 /// that a group costs one round trip and a user outside the audience none.
-fn wanted(call: &Call<'_>, known: &Known, gave_up: &Cell<bool>) -> Wanted {
-    let mut wanted = Wanted::new();
-    wanted.push(call.campaign);
+fn wanted(call: &Call<'_, '_>, known: &Known, gave_up: &Cell<bool>) -> Wanted {
+    let mut wanted = vec![call.campaign];
     let campaign = call.campaign();
     let reads_only = call.request.policy.activation == Activation::Required && !call.verb.activates();
     if let Some(group) = call.request.settings.group_of(campaign)

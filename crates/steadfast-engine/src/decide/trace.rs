@@ -146,30 +146,40 @@ pub struct RangeTrace {
     pub range: Range,
 }
 
-/// Takes notes, or does nothing.
-#[derive(Debug, Default)]
-pub(crate) struct Tracer(Option<Box<Trace>>);
-
-impl Tracer {
-    pub(crate) fn new(traced: bool) -> Self {
-        Tracer(traced.then(Box::default))
-    }
-
+/// Takes notes of what is looked at, or does not. A type, so that a decision without a trace has no code for it.
+pub(super) trait Notes {
     /// The stages are run again from the start once an answer is there; only the last run counts.
-    pub(crate) fn restart(&mut self) {
-        if let Some(trace) = &mut self.0 {
-            trace.stages.clear();
-        }
+    fn restart(&mut self);
+
+    /// Takes down a stage.
+    fn note(&mut self, stage: impl FnOnce() -> Stage);
+}
+
+/// Takes no notes.
+pub(super) struct Silent;
+
+impl Notes for Silent {
+    #[inline(always)]
+    fn restart(&mut self) {}
+
+    #[inline(always)]
+    fn note(&mut self, _stage: impl FnOnce() -> Stage) {}
+}
+
+impl Notes for Trace {
+    fn restart(&mut self) {
+        self.stages.clear();
     }
 
+    fn note(&mut self, stage: impl FnOnce() -> Stage) {
+        self.stages.push(stage());
+    }
+}
+
+impl Trace {
+    /// A trace to be filled, where one is asked for.
     #[inline]
-    pub(crate) fn note(&mut self, stage: impl FnOnce() -> Stage) {
-        if let Some(trace) = &mut self.0 {
-            trace.stages.push(stage());
-        }
-    }
-
-    pub(crate) fn into_trace(self) -> Option<Box<Trace>> {
-        self.0
+    pub(crate) fn wanted(traced: bool) -> Option<Box<Trace>> {
+        traced.then(Box::default)
     }
 }

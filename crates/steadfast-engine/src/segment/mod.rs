@@ -35,7 +35,7 @@ mod function;
 pub(crate) mod number;
 mod operand;
 mod parse;
-pub(crate) mod pattern;
+pub mod pattern;
 mod users;
 mod value;
 

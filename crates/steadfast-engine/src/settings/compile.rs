@@ -4,7 +4,8 @@
 //! [broken](super::Campaign::broken) one: it keeps its place and its key, so that a call on it can say what is wrong,
 //! and takes part in nothing (spec Q-66). What only looks odd is a warning.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use super::error::{SettingsError, SettingsErrorKind};
 use super::model::{
@@ -89,21 +90,24 @@ fn compile(file: &Json<'_>, options: CompileOptions) -> Result<Settings, Setting
     problems.at("campaigns", |problems| {
         for (index, item) in (0_u32..).zip(items) {
             problems.at_index(index as usize, |problems| {
-                let campaign = compiler.campaign(item, problems);
+                let before = problems.errors();
+                let mut campaign = compiler.campaign(item, problems);
                 match by_key.entry(campaign.key.clone()) {
-                    std::collections::hash_map::Entry::Vacant(entry) => {
+                    // What has no key has been reported, and no call can name it.
+                    _ if campaign.key.is_empty() => {}
+                    Entry::Vacant(entry) => {
                         entry.insert(CampaignIndex(index));
                     }
-                    std::collections::hash_map::Entry::Occupied(first) => {
+                    Entry::Occupied(first) => {
                         let CampaignIndex(first) = first.get();
-                        let key = &campaign.key;
-                        problems.at("key", |problems| {
-                            problems.error(format!(
-                                "`{key}` is the key of $.campaigns[{first}] already; calls reach only that one"
-                            ));
-                        });
+                        let message = format!(
+                            "`{}` is the key of $.campaigns[{first}] already, which is the one that calls reach",
+                            campaign.key
+                        );
+                        problems.at("key", |problems| problems.error(message));
                     }
                 }
+                campaign.broken = problems.first_error_since(before).cloned().map(Box::new);
                 campaigns.push(campaign);
             });
         }
@@ -131,7 +135,6 @@ struct CampaignCompiler {
 
 impl CampaignCompiler {
     fn campaign<'a>(&self, json: &'a Json<'a>, problems: &mut Problems<'a>) -> Campaign {
-        let before = problems.errors();
         if !matches!(json, Json::Object(_)) {
             problems.error(format!("is {}, expected an object", json.kind()));
         }
@@ -160,7 +163,6 @@ impl CampaignCompiler {
         let hashed_user_lists = json.flag("isUserListEnabled", problems);
         let bandit = json.flag("isMAB", problems);
         let name = json.text("name", problems).map(Into::into);
-        let broken = problems.first_error_since(before).cloned().map(Box::new);
         Campaign {
             id: campaign_id,
             key: key.into(),
@@ -179,7 +181,7 @@ impl CampaignCompiler {
             goals,
             variables,
             group: None,
-            broken,
+            broken: None,
         }
     }
 
@@ -208,8 +210,9 @@ impl CampaignCompiler {
                     }
                 ));
             }
+            let mut names = HashSet::with_capacity(variations.len());
             for (index, variation) in variations.iter().enumerate() {
-                if variations[..index].iter().any(|earlier| earlier.name == variation.name) {
+                if !names.insert(&*variation.name) {
                     problems.at_index(index, |problems| {
                         problems.warn(format!(
                             "`{}` is the name of an earlier variation too: users stored with it count to that one",
@@ -218,6 +221,7 @@ impl CampaignCompiler {
                     });
                 }
             }
+            drop(names);
             variations
         })
     }
@@ -418,6 +422,7 @@ fn group<'a>(
         campaign.running && campaign.broken.is_none()
     };
     let mut members: Vec<CampaignIndex> = Vec::new();
+    let mut listed = HashSet::new();
     let items = json.items("campaigns", problems);
     problems.at("campaigns", |problems| {
         for (index, item) in items.iter().enumerate() {
@@ -427,7 +432,7 @@ fn group<'a>(
                         id(item).map_or_else(|| item.kind().to_owned(), |id| format!("the campaign `{}`", id.text));
                     problems.warn(format!("names {named}, which is not there: it is left out"));
                 }),
-                Some(known) if members.contains(&known) => {
+                Some(known) if !listed.insert(known) => {
                     problems.at_index(index, |problems| problems.warn("is in the list twice: it counts once"));
                 }
                 Some(known) => {

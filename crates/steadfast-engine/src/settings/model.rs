@@ -208,18 +208,20 @@ impl Settings {
         self.by_key.get(key).copied()
     }
 
+    /// The campaign at a place of these settings.
+    ///
+    /// # Panics
+    /// When the place is of other settings, which have more campaigns.
+    #[must_use]
     #[inline]
-    pub(crate) fn at(&self, index: CampaignIndex) -> &Campaign {
+    pub fn at(&self, index: CampaignIndex) -> &Campaign {
         &self.campaigns[index.0 as usize]
     }
 
-    pub(crate) fn group_of(&self, campaign: &Campaign) -> Option<&Group> {
+    /// The group of a campaign of these settings, if it is in one.
+    #[must_use]
+    pub fn group_of(&self, campaign: &Campaign) -> Option<&Group> {
         campaign.group.map(|index| &self.groups[index.0 as usize])
-    }
-
-    pub(crate) fn indices(&self) -> impl Iterator<Item = CampaignIndex> + use<> {
-        #[expect(clippy::cast_possible_truncation, reason = "compilation refuses more campaigns than fit")]
-        (0..self.campaigns.len() as u32).map(CampaignIndex)
     }
 }
 
@@ -447,6 +449,12 @@ impl Group {
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
+    }
+
+    /// Its running members, in the order of its list.
+    #[must_use]
+    pub fn members(&self) -> &[CampaignIndex] {
+        &self.members
     }
 
     /// How it chooses.

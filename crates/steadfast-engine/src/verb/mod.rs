@@ -14,11 +14,12 @@ pub use push::{Push, push};
 pub use track::{CampaignTracking, NeedsStoredForMany, TrackTarget, Tracking, track};
 pub use variation_name::variation_name;
 
-use crate::decide::{Call, NeedsStored, Request, Step, Verb, begin};
+use crate::decide::{NeedsStored, Request, Step, Verb, begin};
 use crate::error::CallError;
 use crate::settings::CampaignKind;
 
 /// What the verbs on one campaign have in common: find it, see that it is of a type for the verb, decide.
+#[inline(always)]
 fn on_campaign<'a>(
     request: Request<'a>,
     key: &str,
@@ -30,5 +31,5 @@ fn on_campaign<'a>(
     if !is_for(kind) {
         return Err(CallError::WrongKind { key: key.to_owned(), kind: kind.clone(), verb: verb.as_str() });
     }
-    Ok(begin(Call { request, campaign, verb }))
+    Ok(begin(request, campaign, verb))
 }

@@ -3,14 +3,17 @@
 //! Every campaign is decided on its own; what one gets wrong touches no other (spec Q-19). What is stored for all of
 //! them is asked for at once, and one event goes out for the whole call.
 
+use std::collections::HashSet;
+
 use crate::decide::{
-    Answer, Call, Decision, Known, Question, Request, Step, StoredKey, Tracer, TrackOutcome, Verb, Wanted, decide,
+    Answer, Call, Decision, Known, Question, Request, Step, StoredKey, Trace, TrackOutcome, Verb, Wanted, decide,
 };
 use crate::effect::Effect;
 use crate::error::CallError;
 use crate::event::{Conversion, Event};
 use crate::policy::{GoalTypes, TrackAll};
-use crate::settings::{Campaign, CampaignIndex, CampaignKind, GoalKind};
+use crate::settings::{Campaign, CampaignIndex, CampaignKind, Goal, GoalKind};
+use crate::shared::Shared;
 
 /// The campaigns a goal is tracked in.
 #[derive(Debug, Clone, Copy)]
@@ -27,25 +30,32 @@ pub enum TrackTarget<'t> {
 #[derive(Debug)]
 pub struct Tracking<'a> {
     request: Request<'a>,
-    goal: String,
+    goal: Shared<'a, str>,
     addressed_many: bool,
     campaigns: Vec<CampaignTracking<'a>>,
 }
 
 /// What became of a goal in one campaign.
 #[derive(Debug)]
-pub struct CampaignTracking<'a> {
+pub struct CampaignTracking<'a>(Result<Decision<'a>, Refusal>);
+
+/// A campaign that the goal cannot be tracked in.
+#[derive(Debug)]
+struct Refusal {
     key: String,
-    decision: Result<Decision<'a>, CallError>,
+    error: CallError,
 }
 
 /// The question of `track`.
 #[derive(Debug)]
-pub struct NeedsStoredForMany<'a> {
+pub struct NeedsStoredForMany<'a>(Box<Pending<'a>>);
+
+#[derive(Debug)]
+struct Pending<'a> {
     request: Request<'a>,
-    goal: String,
+    goal: Shared<'a, str>,
     addressed_many: bool,
-    campaigns: Vec<(String, Progress<'a>)>,
+    campaigns: Vec<Progress<'a>>,
     known: Known,
     wanted: Wanted,
 }
@@ -53,17 +63,17 @@ pub struct NeedsStoredForMany<'a> {
 /// How far a campaign is.
 #[derive(Debug)]
 enum Progress<'a> {
-    Open(Open<'a>),
-    Settled(Result<Decision<'a>, CallError>),
+    /// Not decided yet.
+    Open(Open),
+    Settled(CampaignTracking<'a>),
 }
 
-/// A campaign that is not decided yet.
 #[derive(Debug)]
-struct Open<'a> {
-    call: Call<'a>,
+struct Open {
+    campaign: CampaignIndex,
     /// The place of the goal in the campaign.
-    goal: usize,
-    tracer: Tracer,
+    goal: u32,
+    trace: Option<Box<Trace>>,
 }
 
 /// Decides in which campaigns the user's goal counts.
@@ -75,55 +85,61 @@ struct Open<'a> {
 pub fn track<'a>(
     request: Request<'a>,
     target: TrackTarget<'_>,
-    goal: &str,
+    goal: impl Into<Shared<'a, str>>,
 ) -> Result<Step<NeedsStoredForMany<'a>>, CallError> {
+    let goal = goal.into();
     request.check_user()?;
     if goal.is_empty() {
         return Err(CallError::EmptyGoalIdentifier);
     }
-    let keys: Vec<&str> = match target {
-        TrackTarget::One(key) => vec![key],
-        TrackTarget::Many([]) => return Err(CallError::NoCampaigns),
-        TrackTarget::Many(keys) => keys.to_vec(),
-        TrackTarget::All => return all(request, goal),
-    };
-    let mut named: Vec<(String, Result<(CampaignIndex, usize), CallError>)> = Vec::with_capacity(keys.len());
-    for key in keys {
-        if !named.iter().any(|(known, _)| known == key) {
-            named.push((key.to_owned(), trackable(&request, key, goal)));
+    let (campaigns, addressed_many) = match target {
+        TrackTarget::One(key) => {
+            let (campaign, place) = trackable(&request, key, &goal)?;
+            (vec![Progress::open(&request, campaign, place)], false)
         }
+        TrackTarget::Many([]) => return Err(CallError::NoCampaigns),
+        TrackTarget::Many(keys) => {
+            let mut seen = HashSet::with_capacity(keys.len());
+            let distinct = keys.iter().filter(|key| seen.insert(**key));
+            (distinct.map(|key| named(&request, key, &goal)).collect(), keys.len() > 1)
+        }
+        TrackTarget::All => {
+            let campaigns: Vec<_> = having(&request, &goal).map(|one| named(&request, &one.key, &goal)).collect();
+            if campaigns.is_empty() {
+                return Err(CallError::GoalNowhere { goal: goal.to_string() });
+            }
+            let addressed_many = campaigns.len() > 1;
+            (campaigns, addressed_many)
+        }
+    };
+    let (known, wanted) = (Known::nothing(), Wanted::new());
+    Ok(advance(Pending { request, goal, addressed_many, campaigns, known, wanted }))
+}
+
+fn named<'a>(request: &Request<'a>, key: &str, goal: &str) -> Progress<'a> {
+    match trackable(request, key, goal) {
+        Ok((campaign, place)) => Progress::open(request, campaign, place),
+        Err(error) => Progress::Settled(CampaignTracking(Err(Refusal { key: key.to_owned(), error }))),
     }
-    if let (TrackTarget::One(_), [(_, Err(error))]) = (target, named.as_slice()) {
-        return Err(error.clone());
-    }
-    let addressed_many = matches!(target, TrackTarget::Many(keys) if keys.len() > 1);
-    Ok(start(request, goal, addressed_many, named))
 }
 
 /// Every campaign that has the goal, in the order of the settings (spec API-30).
-fn all<'a>(request: Request<'a>, goal: &str) -> Result<Step<NeedsStoredForMany<'a>>, CallError> {
-    let settings = request.settings();
-    let wanted = goal_types(&request);
-    let named: Vec<_> = settings
-        .indices()
-        .map(|index| settings.at(index))
+fn having<'r>(request: &'r Request<'_>, goal: &'r str) -> impl Iterator<Item = &'r Campaign> {
+    let wanted = goal_types(request);
+    request
+        .settings()
+        .campaigns()
+        .iter()
         .filter(|campaign| campaign.broken.is_none())
-        .filter(|campaign| campaign.goal(goal).is_some_and(|goal| is_wanted(goal.kind, wanted)))
+        .filter(move |campaign| campaign.goal(goal).is_some_and(|goal| is_wanted(goal.kind, wanted)))
         .filter(|campaign| {
             request.policy.track_all == TrackAll::WithGoal
                 || (campaign.running && campaign.kind != CampaignKind::FeatureRollout)
         })
-        .map(|campaign| (campaign.key.to_string(), trackable(&request, &campaign.key, goal)))
-        .collect();
-    if named.is_empty() {
-        return Err(CallError::GoalNowhere { goal: goal.to_owned() });
-    }
-    let addressed_many = named.len() > 1;
-    Ok(start(request, goal, addressed_many, named))
 }
 
 /// The campaign and the place of the goal in it, if the goal can be tracked there (spec API-32).
-fn trackable(request: &Request<'_>, key: &str, goal: &str) -> Result<(CampaignIndex, usize), CallError> {
+fn trackable(request: &Request<'_>, key: &str, goal: &str) -> Result<(CampaignIndex, u32), CallError> {
     let index = request.campaign(key)?;
     let campaign = request.settings().at(index);
     if campaign.kind == CampaignKind::FeatureRollout {
@@ -133,18 +149,14 @@ fn trackable(request: &Request<'_>, key: &str, goal: &str) -> Result<(CampaignIn
             verb: Verb::Track.as_str(),
         });
     }
-    let named = || (key.to_owned(), goal.to_owned());
-    let Some(place) = campaign.goals.iter().position(|known| &*known.identifier == goal) else {
-        let (key, goal) = named();
-        return Err(CallError::UnknownGoal { key, goal });
+    let Some((place, known)) = (0..).zip(&campaign.goals).find(|(_, known)| &*known.identifier == goal) else {
+        return Err(CallError::UnknownGoal { key: key.to_owned(), goal: goal.to_owned() });
     };
-    if !is_wanted(campaign.goals[place].kind, goal_types(request)) {
-        let (key, goal) = named();
-        return Err(CallError::OtherGoalType { key, goal });
+    if !is_wanted(known.kind, goal_types(request)) {
+        return Err(CallError::OtherGoalType { key: key.to_owned(), goal: goal.to_owned() });
     }
-    if !has_revenue(request, campaign, place) {
-        let (key, goal) = named();
-        return Err(CallError::MissingRevenue { key, goal });
+    if !has_revenue(request, known) {
+        return Err(CallError::MissingRevenue { key: key.to_owned(), goal: goal.to_owned() });
     }
     Ok((index, place))
 }
@@ -162,8 +174,7 @@ fn is_wanted(kind: GoalKind, wanted: GoalTypes) -> bool {
 }
 
 /// Whether a goal that counts revenue gets one (spec API-41 to API-43). Zero is an amount (decision D-20).
-fn has_revenue(request: &Request<'_>, campaign: &Campaign, place: usize) -> bool {
-    let goal = &campaign.goals[place];
+fn has_revenue(request: &Request<'_>, goal: &Goal) -> bool {
     let options = request.options();
     if goal.kind != GoalKind::Revenue || options.revenue.is_some() {
         return true;
@@ -179,83 +190,60 @@ fn has_revenue(request: &Request<'_>, campaign: &Campaign, place: usize) -> bool
     }
 }
 
-fn start<'a>(
-    request: Request<'a>,
-    goal: &str,
-    addressed_many: bool,
-    named: Vec<(String, Result<(CampaignIndex, usize), CallError>)>,
-) -> Step<NeedsStoredForMany<'a>> {
-    let campaigns = named
-        .into_iter()
-        .map(|(key, found)| {
-            let progress = match found {
-                Ok((campaign, goal)) => Progress::Open(Open {
-                    call: Call { request: request.clone(), campaign, verb: Verb::Track },
-                    goal,
-                    tracer: Tracer::new(request.traced),
-                }),
-                Err(error) => Progress::Settled(Err(error)),
-            };
-            (key, progress)
-        })
-        .collect();
-    let goal = goal.to_owned();
-    let (known, wanted) = (Known::default(), Wanted::new());
-    advance(NeedsStoredForMany { request, goal, addressed_many, campaigns, known, wanted })
-}
-
 /// Decides every campaign that can be decided with what is known.
-fn advance(mut question: NeedsStoredForMany<'_>) -> Step<NeedsStoredForMany<'_>> {
-    let known = &question.known;
+fn advance(mut pending: Pending<'_>) -> Step<NeedsStoredForMany<'_>> {
     let mut asked = Wanted::new();
-    let campaigns = question.campaigns.into_iter().map(|(key, progress)| match progress {
-        Progress::Settled(settled) => (key, Progress::Settled(settled)),
-        Progress::Open(mut open) => match decide(&open.call, known, &mut open.tracer) {
-            Err(wanted) => {
-                for index in wanted {
-                    if !asked.contains(&index) {
-                        asked.push(index);
-                    }
-                }
-                (key, Progress::Open(open))
-            }
+    for progress in &mut pending.campaigns {
+        let Progress::Open(open) = progress else { continue };
+        let call = Call { request: &pending.request, campaign: open.campaign, verb: Verb::Track };
+        match decide(&call, &pending.known, &mut open.trace) {
             Ok(verdict) => {
-                let stored = known.record(open.call.campaign).cloned();
-                let decision = Decision::of_goal(open.call, verdict, stored, open.goal, open.tracer.into_trace());
-                (key, Progress::Settled(Ok(decision)))
+                let stored = pending.known.record(open.campaign).cloned();
+                let (request, trace) = (pending.request.clone(), open.trace.take());
+                let decision = Decision::new(request, open.campaign, Verb::Track, verdict, stored, trace);
+                *progress = Progress::Settled(CampaignTracking(Ok(decision.for_goal(open.goal))));
             }
-        },
-    });
-    question.campaigns = campaigns.collect();
-    if !asked.is_empty() {
-        question.wanted = asked;
-        return Step::NeedsStored(question);
+            Err(wanted) => asked.extend(wanted),
+        }
     }
-    let campaigns = question.campaigns.into_iter().filter_map(|(key, progress)| match progress {
-        Progress::Settled(decision) => Some(CampaignTracking { key, decision }),
+    if !asked.is_empty() {
+        asked.sort_unstable();
+        asked.dedup();
+        pending.wanted = asked;
+        return Step::NeedsStored(NeedsStoredForMany(Box::new(pending)));
+    }
+    let campaigns = pending.campaigns.into_iter().filter_map(|progress| match progress {
+        Progress::Settled(tracking) => Some(tracking),
         // A campaign is open only as long as it asks for something.
         Progress::Open(_) => None,
     });
     Step::Done(Tracking {
         campaigns: campaigns.collect(),
-        request: question.request,
-        goal: question.goal,
-        addressed_many: question.addressed_many,
+        request: pending.request,
+        goal: pending.goal,
+        addressed_many: pending.addressed_many,
     })
+}
+
+impl Progress<'_> {
+    fn open(request: &Request<'_>, campaign: CampaignIndex, goal: u32) -> Self {
+        Progress::Open(Open { campaign, goal, trace: Trace::wanted(request.traced) })
+    }
 }
 
 impl<'a> Question for NeedsStoredForMany<'a> {
     type Output = Tracking<'a>;
 
     fn keys(&self) -> impl ExactSizeIterator<Item = StoredKey<'_>> {
-        let request = &self.request;
-        self.wanted.iter().map(|index| StoredKey { user: &request.user, campaign: &request.settings.at(*index).key })
+        let request = &self.0.request;
+        self.0.wanted.iter().map(|index| StoredKey { user: &request.user, campaign: &request.settings.at(*index).key })
     }
 
-    fn resume(mut self, answers: impl IntoIterator<Item = Answer>) -> Step<Self> {
-        let wanted = std::mem::take(&mut self.wanted);
-        self.known.learn(&wanted, answers);
-        advance(self)
+    fn resume(self, answers: impl IntoIterator<Item = Answer>) -> Step<Self> {
+        let mut pending = self.0;
+        let wanted = std::mem::take(&mut pending.wanted);
+        pending.known.learn(&wanted, answers);
+        advance(*pending)
     }
 }
 
@@ -306,7 +294,7 @@ impl<'a> Tracking<'a> {
     }
 
     fn decisions(&self) -> impl Iterator<Item = &Decision<'a>> {
-        self.campaigns.iter().filter_map(|campaign| campaign.decision.as_ref().ok())
+        self.campaigns.iter().filter_map(|campaign| campaign.0.as_ref().ok())
     }
 }
 
@@ -314,7 +302,10 @@ impl<'a> CampaignTracking<'a> {
     /// The campaign's key, as it was named.
     #[must_use]
     pub fn key(&self) -> &str {
-        &self.key
+        match &self.0 {
+            Ok(decision) => decision.campaign().key(),
+            Err(refusal) => &refusal.key,
+        }
     }
 
     /// What became of the goal.
@@ -322,7 +313,7 @@ impl<'a> CampaignTracking<'a> {
     /// # Errors
     /// What the caller got wrong about this campaign.
     pub fn outcome(&self) -> Result<TrackOutcome, &CallError> {
-        self.decision.as_ref().map(|decision| decision.track_outcome().unwrap_or(TrackOutcome::NoVariation))
+        self.decision().map(|decision| decision.track_outcome().unwrap_or(TrackOutcome::NoVariation))
     }
 
     /// The decision behind it.
@@ -330,7 +321,7 @@ impl<'a> CampaignTracking<'a> {
     /// # Errors
     /// What the caller got wrong about this campaign.
     pub fn decision(&self) -> Result<&Decision<'a>, &CallError> {
-        self.decision.as_ref()
+        self.0.as_ref().map_err(|refusal| &refusal.error)
     }
 
     /// Whether the goal was counted.
