@@ -2,6 +2,7 @@
 
 mod command;
 mod failure;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -17,11 +18,19 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(command::demo::Arguments),
+    Explain(command::explain::Arguments),
+    Validate(command::validate::Arguments),
+    Simulate(command::simulate::Arguments),
     Batch(command::batch::Arguments),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Demo(arguments) => command::demo::run(&arguments),
+        Command::Explain(arguments) => command::explain::run(&arguments),
+        Command::Validate(arguments) => command::validate::run(&arguments),
+        Command::Simulate(arguments) => command::simulate::run(&arguments),
         Command::Batch(arguments) => command::batch::run(&arguments),
     };
     outcome.unwrap_or_else(|failure| {

@@ -141,7 +141,7 @@ impl Client {
         &'a self,
         campaigns: TrackTarget<'_>,
         user: &'a str,
-        goal: &str,
+        goal: &'a str,
         options: &'a Options,
     ) -> Result<Tracking<'a>, CallError> {
         let tracking = self.drive(verb::track(self.request(user, options), campaigns, goal)?);

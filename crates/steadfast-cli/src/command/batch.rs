@@ -14,19 +14,20 @@ use std::thread;
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::{Value, json};
+use serde_json::Value;
 use steadfast::blocking::Client;
 use steadfast::engine::Policy;
-use steadfast::engine::policy::{Activation, OnStorageError};
+use steadfast::engine::policy::OnStorageError;
 use steadfast::line::{self, Line, LineError};
 use steadfast::storage::MemoryStorage;
 
+use super::input::ActivationArgument;
 use crate::failure::Failure;
 
 /// Answer a stream of calls, one JSON object a line
 ///
 /// Each line is a call such as {"op":"activate","campaignKey":"checkout","userId":"Ashley"}; each answer is
-/// {"i":<line>,"result":...} in the same order. Lines are numbered from 0, blank ones are skipped.
+/// {"i":0,"result":...} in the same order. Lines are numbered from 0, blank ones are skipped.
 ///
 /// Exit status: 0 all lines answered, 1 some line was malformed (its answer has an "error"), 2 could not start.
 #[derive(Debug, Args)]
@@ -66,14 +67,6 @@ enum StorageUrl {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum ActivationArgument {
-    /// Evaluation goes on when nothing is stored, and the decision is kept
-    Optional,
-    /// Nothing stored, no variation: the official SDK's rule
-    Required,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
 enum OnStorageErrorArgument {
     /// Decide without it, and never overwrite what may be stored
     Decide,
@@ -103,10 +96,7 @@ const WAITING: usize = 2;
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let settings = Arc::new(super::settings(&arguments.settings)?);
     let policy = Policy {
-        activation: match arguments.activation {
-            ActivationArgument::Optional => Activation::Optional,
-            ActivationArgument::Required => Activation::Required,
-        },
+        activation: arguments.activation.into(),
         on_storage_error: match arguments.on_storage_error {
             OnStorageErrorArgument::Decide => OnStorageError::Decide,
             OnStorageErrorArgument::None => OnStorageError::NoVariation,
@@ -210,7 +200,7 @@ impl Batch<'_> {
     fn answer(&self, chunk: &[u8], first: &mut u64) -> Answers {
         let lines: Vec<&[u8]> =
             chunk.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect();
-        let read = self.in_parallel(&lines, |line| read(line));
+        let read = self.in_parallel(&lines, read);
         // All lines of a user go to one worker, in their order.
         let mut shares: Vec<Vec<usize>> = vec![Vec::new(); self.workers];
         for (place, line) in read.iter().enumerate() {
@@ -219,52 +209,47 @@ impl Batch<'_> {
             let worker = user.map_or(place, |user| self.users.hash_one(user) as usize) % self.workers;
             shares[worker].push(place);
         }
-        let mut answers: Vec<(usize, Vec<u8>, bool)> = Vec::with_capacity(read.len());
         let base = *first;
-        thread::scope(|scope| {
-            let answer_share = |share: &[usize]| -> Vec<(usize, Vec<u8>, bool)> {
-                share.iter().map(|place| self.answer_line(*place, base, &read[*place])).collect()
-            };
-            let mut shares = shares.iter();
-            let own = shares.next();
-            let handles: Vec<_> = shares.map(|share| scope.spawn(move || answer_share(share))).collect();
-            if let Some(own) = own {
-                answers.extend(answer_share(own));
-            }
-            for handle in handles {
-                match handle.join() {
-                    Ok(share) => answers.extend(share),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-        });
-        answers.sort_unstable_by_key(|(place, _, _)| *place);
         *first += lines.len() as u64;
-        let mut text = Vec::with_capacity(answers.iter().map(|(_, text, _)| text.len()).sum());
-        let mut malformed = 0;
-        for (_, answer, is_malformed) in &answers {
-            text.extend_from_slice(answer);
-            malformed += u64::from(*is_malformed);
+        let answered = self.in_parallel(&shares, |share| {
+            let mut text = Vec::new();
+            let mut malformed = 0;
+            let mut ends = Vec::with_capacity(share.len());
+            for place in share {
+                malformed += u64::from(self.answer_line(base + *place as u64, &read[*place], &mut text));
+                ends.push(text.len());
+            }
+            (text, ends, malformed)
+        });
+        // Back into the order of the lines: each share has its own in order already.
+        let mut pieces: Vec<&[u8]> = vec![&[]; read.len()];
+        for (share, (text, ends, _)) in shares.iter().zip(&answered) {
+            let mut start = 0;
+            for (place, end) in share.iter().zip(ends) {
+                pieces[*place] = &text[start..*end];
+                start = *end;
+            }
         }
-        Answers { text, malformed, bytes_read: chunk.len() as u64 }
+        let malformed = answered.iter().map(|(_, _, malformed)| malformed).sum();
+        Answers { text: pieces.concat(), malformed, bytes_read: chunk.len() as u64 }
     }
 
-    fn answer_line(&self, place: usize, base: u64, line: &Result<Line<'_>, Malformed>) -> (usize, Vec<u8>, bool) {
-        let number = base + place as u64;
-        let answer = match line {
-            Err(malformed) => json!({ "i": number, "error": malformed.to_string() }),
+    /// The answer of a line as text, and whether the line was malformed.
+    fn answer_line(&self, number: u64, line: &Result<Line<'_>, Malformed>, text: &mut Vec<u8>) -> bool {
+        // Writing into memory cannot fail.
+        let _ = match line {
+            Err(malformed) => writeln!(text, "{{\"i\":{number},\"error\":{}}}", Value::from(malformed.to_string())),
             Ok(line) => {
                 let answer = line::run(line, self.client);
-                let mut object = json!({ "i": number, "result": answer.result });
                 if self.explain && answer.explanation != Value::Null {
-                    object["explain"] = answer.explanation;
+                    let (result, why) = (answer.result, answer.explanation);
+                    writeln!(text, "{{\"i\":{number},\"result\":{result},\"explain\":{why}}}")
+                } else {
+                    writeln!(text, "{{\"i\":{number},\"result\":{}}}", answer.result)
                 }
-                object
             }
         };
-        let mut text = answer.to_string().into_bytes();
-        text.push(b'\n');
-        (place, text, line.is_err())
+        line.is_err()
     }
 
     fn in_parallel<T: Sync, R: Send>(&self, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
@@ -393,11 +378,11 @@ mod tests {
         let mut carried = Vec::new();
         let mut chunks = Vec::new();
         loop {
-            let chunk = next_chunk(&mut input, &mut carried).expect("a slice can be read");
+            let chunk = next_chunk(&mut input, &mut carried).unwrap_or_default();
             if chunk.is_empty() {
                 break;
             }
-            chunks.push(String::from_utf8(chunk).expect("whole lines of text"));
+            chunks.push(String::from_utf8_lossy(&chunk).into_owned());
         }
         assert_eq!(chunks, expected);
     }

@@ -1,6 +1,11 @@
 //! The subcommands, one file each, and what they read alike.
 
 pub(crate) mod batch;
+pub(crate) mod demo;
+pub(crate) mod explain;
+mod input;
+pub(crate) mod simulate;
+pub(crate) mod validate;
 
 use std::fs;
 use std::path::Path;
