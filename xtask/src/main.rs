@@ -1,2 +1,45 @@
-//! x
-fn main() {}
+//! `cargo xtask …`: everything that is run on this project, one command each.
+
+mod check;
+mod purity;
+mod run;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask <command>
+
+  test                every test of the workspace, and what they need: a comparison with the official SDK on
+                      fresh requests (npm installs it into target/oracle)
+  lint                format, clippy, rustdoc, cargo-deny, the engine's purity, a minute of fuzzing for each parser
+  ci                  test, then lint
+  compare [OPTIONS]   fresh requests, answered by the official SDK and by us (--requests N, --seed N)
+  bench               all benchmarks; the ratios last
+  fuzz [SECONDS]      every fuzz target for so long (60)
+  purity              whether the engine reaches for files, network, clock, threads or async
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let rest = arguments.get(1..).unwrap_or_default();
+    let outcome = match arguments.first().map(String::as_str) {
+        Some("test") => check::test(),
+        Some("lint") => check::lint(),
+        Some("ci") => check::ci(),
+        Some("compare") => check::compare(rest),
+        Some("bench") => check::bench(),
+        Some("fuzz") => check::fuzz(rest.first().map(String::as_str)),
+        Some("purity") => purity::check(),
+        _ => {
+            run::say(HELP);
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            run::say(&format!("\nxtask: {message}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}

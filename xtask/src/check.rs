@@ -1,0 +1,80 @@
+//! The steps, and the order in which they are run.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::purity;
+use crate::run::{self, Outcome, cargo, run};
+
+/// Every test of the workspace, then a comparison with the official SDK.
+///
+/// # Errors
+/// The first step that failed.
+pub(crate) fn test() -> Outcome {
+    needs("node", "Node.js 20 or later: the official SDK is the oracle of some tests")?;
+    needs("npm", "npm, which comes with Node.js: it installs the official SDK")?;
+    run(&mut cargo(&["test", "--workspace", "--all-targets"]))?;
+    run(&mut cargo(&["test", "--workspace", "--doc"]))?;
+    compare(&["--requests".to_owned(), "10000".to_owned()])
+}
+
+/// All there is to check.
+///
+/// # Errors
+/// The first step that failed.
+pub(crate) fn ci() -> Outcome {
+    test()?;
+    lint()
+}
+
+/// All there is to check but the tests.
+///
+/// # Errors
+/// The first step that failed.
+pub(crate) fn lint() -> Outcome {
+    run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    run(cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]).env("RUSTDOCFLAGS", "-D warnings"))?;
+    deny()?;
+    purity::check()?;
+    fuzz(None)
+}
+
+/// Fresh requests, answered by the official SDK and by us.
+///
+/// # Errors
+/// When there is a difference, or one of the two could not be asked.
+pub(crate) fn compare(arguments: &[String]) -> Outcome {
+    let mut command = cargo(&["run", "--release", "--package", "steadfast-testkit", "--bin", "compare", "--"]);
+    run(command.args(arguments))
+}
+
+/// All benchmarks, the ratios last.
+///
+/// # Errors
+/// When one cannot be run.
+pub(crate) fn bench() -> Outcome {
+    run(&mut cargo(&["bench", "--package", "steadfast-engine", "--bench", "decide"]))?;
+    run(&mut cargo(&["bench", "--package", "steadfast", "--bench", "lines"]))?;
+    run(&mut cargo(&["bench", "--package", "steadfast-engine", "--bench", "ratios"]))
+}
+
+/// Licences, sources and bans of the dependency tree. cargo-deny is installed where it is missing.
+fn deny() -> Outcome {
+    let tools = run::root().join("target/tools");
+    let installed = tools.join("bin").join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX));
+    let found = Command::new("cargo-deny").arg("--version").output().is_ok_and(|output| output.status.success());
+    if !found && !installed.exists() {
+        let root = tools.to_string_lossy().into_owned();
+        run(&mut cargo(&["install", "cargo-deny", "--version", "0.20.2", "--locked", "--root", &root]))?;
+    }
+    let program: &Path = if installed.exists() { &installed } else { Path::new("cargo-deny") };
+    run(Command::new(program).args(["check", "bans", "licenses", "sources"]).current_dir(run::root()))
+}
+
+fn needs(program: &str, what: &str) -> Outcome {
+    match Command::new(program).arg("--version").output() {
+        Ok(output) if output.status.success() => Ok(()),
+        _ => Err(format!("`{program}` is missing: install {what}")),
+    }
+}
