@@ -1,7 +1,4 @@
-//! Steadfast: experiment decisions that stay.
-//!
-//! A [`blocking::Client`] decides with the engine, asks its storage when the engine does, and carries out the effects.
-//! [`line`] is the same as a stream of JSON lines.
+#![doc = include_str!("../README.md")]
 
 pub mod blocking;
 mod drive;

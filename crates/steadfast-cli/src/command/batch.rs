@@ -239,15 +239,12 @@ impl Batch<'_> {
         // Writing into memory cannot fail.
         let _ = match line {
             Err(malformed) => writeln!(text, "{{\"i\":{number},\"error\":{}}}", Value::from(malformed.to_string())),
-            Ok(line) => {
-                let answer = line::run(line, self.client);
-                if self.explain && answer.explanation != Value::Null {
-                    let (result, why) = (answer.result, answer.explanation);
-                    writeln!(text, "{{\"i\":{number},\"result\":{result},\"explain\":{why}}}")
-                } else {
-                    writeln!(text, "{{\"i\":{number},\"result\":{}}}", answer.result)
-                }
+            Ok(line) if self.explain => {
+                let answer = line::explain(line, self.client);
+                let (result, why) = (answer.result, answer.explanation);
+                writeln!(text, "{{\"i\":{number},\"result\":{result},\"explain\":{why}}}")
             }
+            Ok(line) => writeln!(text, "{{\"i\":{number},\"result\":{}}}", line::run(line, self.client).result),
         };
         line.is_err()
     }

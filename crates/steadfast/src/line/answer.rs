@@ -1,6 +1,7 @@
 //! Running a line and writing its answer.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde_json::{Map, Value, json};
 use steadfast_engine::settings::VariableValue;
@@ -15,31 +16,48 @@ use crate::blocking::Client;
 pub struct Answer {
     /// What the reference's method would return.
     pub result: Value,
-    /// Why, for people and programs: a `reason`, or what was wrong with the call as `mistake`.
+    /// Why, for people and programs: a `reason`, or what was wrong with the call as `mistake`. `null` where it was not
+    /// asked for.
     pub explanation: Value,
 }
 
-/// Runs a line on a client. Records of `storage_put` go to `put`, which is handed the record.
+/// Runs a line on a client.
 pub fn run(line: &Line<'_>, client: &Client) -> Answer {
+    answer(line, client, Why::Unasked)
+}
+
+/// Runs a line on a client, and says why the answer is what it is.
+pub fn explain(line: &Line<'_>, client: &Client) -> Answer {
+    answer(line, client, Why::Asked)
+}
+
+/// Whether an explanation is wanted. Making one costs more than the decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    Asked,
+    Unasked,
+}
+
+fn answer(line: &Line<'_>, client: &Client, why: Why) -> Answer {
     match &line.operation {
-        Operation::Mistaken { op, mistake } => Answer::mistaken(negative(*op), &mistake.to_string()),
-        Operation::Decide { verb, campaign, user, options } => decide(client, *verb, campaign, user, options),
+        Operation::Mistaken { op, mistake } => why.mistaken(negative(*op), mistake),
+        Operation::Decide { verb, campaign, user, options } => decide(client, why, *verb, campaign, user, options),
         Operation::Variable { campaign, variable, user, options } => {
             match client.feature_variable(campaign, user, options) {
-                Err(error) => Answer::refused(Value::Null, &error),
+                Err(error) => why.mistaken(Value::Null, &error),
                 Ok(decision) => match decision.variable(variable) {
-                    Ok(value) => Answer { result: value.map_or(Value::Null, to_json), explanation: explain(&decision) },
-                    Err(error) => Answer::mistaken(Value::Null, &error.to_string()),
+                    Ok(value) => Answer { result: value.map_or(Value::Null, to_json), explanation: why.of(&decision) },
+                    Err(error) => why.mistaken(Value::Null, &error),
                 },
             }
         }
         Operation::Track { campaigns, single, user, goal, options } => {
-            track(client, campaigns.as_deref(), *single, user, goal, options)
+            track(client, why, campaigns.as_deref(), *single, user, goal, options)
         }
         Operation::Push { user, properties } => {
             let request = Request::new(&**client.settings(), &**user);
             match verb::push(request, properties.clone()) {
-                Err(error) => Answer::refused(Value::Bool(false), &error),
+                Err(error) => why.mistaken(Value::Bool(false), &error),
                 Ok(_) if client.settings().event_architecture() => {
                     Answer { result: json!({"success": true}), explanation: Value::Null }
                 }
@@ -51,32 +69,33 @@ pub fn run(line: &Line<'_>, client: &Client) -> Answer {
         }
         Operation::Put(record) => match client.put(record.clone()) {
             Ok(()) => Answer { result: Value::Bool(true), explanation: Value::Null },
-            Err(error) => Answer::mistaken(Value::Bool(false), &error.to_string()),
+            Err(error) => why.mistaken(Value::Bool(false), &error),
         },
     }
 }
 
-fn decide(client: &Client, verb: Verb, campaign: &str, user: &str, options: &Options) -> Answer {
+fn decide(client: &Client, why: Why, verb: Verb, campaign: &str, user: &str, options: &Options) -> Answer {
     let decision = match verb {
         Verb::Activate => client.activate(campaign, user, options),
         Verb::FeatureEnabled => client.feature_enabled(campaign, user, options),
         _ => client.variation_name(campaign, user, options),
     };
     match decision {
-        Err(error) if verb == Verb::FeatureEnabled => Answer::refused(Value::Bool(false), &error),
-        Err(error) => Answer::refused(Value::Null, &error),
+        Err(error) if verb == Verb::FeatureEnabled => why.mistaken(Value::Bool(false), &error),
+        Err(error) => why.mistaken(Value::Null, &error),
         Ok(decision) => {
             let result = match verb {
                 Verb::FeatureEnabled => Value::Bool(decision.is_feature_enabled()),
                 _ => decision.variation_name().map_or(Value::Null, Value::from),
             };
-            Answer { result, explanation: explain(&decision) }
+            Answer { result, explanation: why.of(&decision) }
         }
     }
 }
 
 fn track(
     client: &Client,
+    why: Why,
     campaigns: Option<&[Named<'_>]>,
     single: bool,
     user: &str,
@@ -84,7 +103,7 @@ fn track(
     options: &Options,
 ) -> Answer {
     let Some(named) = campaigns else {
-        return tracked(client.track(TrackTarget::All, user, goal, options), [].into());
+        return tracked(why, client.track(TrackTarget::All, user, goal, options), [].into());
     };
     let keys: Vec<&str> = named
         .iter()
@@ -112,15 +131,15 @@ fn track(
     match client.track(target, user, goal, options) {
         Err(error) if single && is_about_campaign(&error) => {
             let key = keys.first().copied().unwrap_or_default();
-            Answer::refused(json!({ key: false }), &error)
+            why.mistaken(json!({ key: false }), &error)
         }
-        outcome => tracked(outcome, strangers),
+        outcome => tracked(why, outcome, strangers),
     }
 }
 
-fn tracked(outcome: Result<Tracking<'_>, CallError>, strangers: BTreeSet<&str>) -> Answer {
+fn tracked(why: Why, outcome: Result<Tracking<'_>, CallError>, strangers: BTreeSet<&str>) -> Answer {
     let tracking = match outcome {
-        Err(error) => return Answer::refused(Value::Null, &error),
+        Err(error) => return why.mistaken(Value::Null, &error),
         Ok(tracking) => tracking,
     };
     let mut result: Map<String, Value> =
@@ -128,16 +147,19 @@ fn tracked(outcome: Result<Tracking<'_>, CallError>, strangers: BTreeSet<&str>) 
     let mut explanation = Map::new();
     for campaign in tracking.campaigns() {
         result.insert(campaign.key().to_owned(), Value::Bool(campaign.is_tracked()));
-        let why = match campaign.decision() {
+        if why == Why::Unasked {
+            continue;
+        }
+        let because = match campaign.decision() {
             Err(error) => json!({ "mistake": error.to_string() }),
             Ok(decision) if campaign.outcome() == Ok(TrackOutcome::AlreadyTracked) => {
-                let mut why = explain(decision);
-                why["alreadyTracked"] = true.into();
-                why
+                let mut because = why.of(decision);
+                because["alreadyTracked"] = true.into();
+                because
             }
-            Ok(decision) => explain(decision),
+            Ok(decision) => why.of(decision),
         };
-        explanation.insert(campaign.key().to_owned(), why);
+        explanation.insert(campaign.key().to_owned(), because);
     }
     Answer { result: Value::Object(result), explanation: Value::Object(explanation) }
 }
@@ -164,18 +186,33 @@ fn negative(op: Op) -> Value {
     }
 }
 
-fn explain(decision: &Decision<'_>) -> Value {
-    let mut why = json!({ "reason": decision.reason().as_str() });
-    if let Some(variation) = decision.variation() {
-        why["variationId"] = variation.id().as_str().into();
+impl Why {
+    /// Why a decision is what it is.
+    fn of(self, decision: &Decision<'_>) -> Value {
+        if self == Why::Unasked {
+            return Value::Null;
+        }
+        let mut why = json!({ "reason": decision.reason().as_str() });
+        if let Some(variation) = decision.variation() {
+            why["variationId"] = variation.id().as_str().into();
+        }
+        if let Some(other) = decision.other_campaign() {
+            why["campaign"] = other.key().into();
+        }
+        if !decision.warnings().is_empty() {
+            why["warnings"] = decision.warnings().iter().map(|warning| warning.to_string()).collect();
+        }
+        why
     }
-    if let Some(other) = decision.other_campaign() {
-        why["campaign"] = other.key().into();
+
+    /// The answer to a mistake of the caller.
+    fn mistaken(self, result: Value, mistake: &dyn fmt::Display) -> Answer {
+        let explanation = match self {
+            Why::Asked => json!({ "mistake": mistake.to_string() }),
+            Why::Unasked => Value::Null,
+        };
+        Answer { result, explanation }
     }
-    if !decision.warnings().is_empty() {
-        why["warnings"] = decision.warnings().iter().map(|warning| warning.to_string()).collect();
-    }
-    why
 }
 
 fn to_json(value: VariableValue<'_>) -> Value {
@@ -185,15 +222,5 @@ fn to_json(value: VariableValue<'_>) -> Value {
         VariableValue::Double(number) => number.into(),
         VariableValue::Boolean(value) => value.into(),
         VariableValue::Json(value) => value.clone(),
-    }
-}
-
-impl Answer {
-    fn mistaken(result: Value, mistake: &str) -> Answer {
-        Answer { result, explanation: json!({ "mistake": mistake }) }
-    }
-
-    fn refused(result: Value, error: &CallError) -> Answer {
-        Answer::mistaken(result, &error.to_string())
     }
 }

@@ -15,5 +15,5 @@ mod answer;
 mod options;
 mod request;
 
-pub use answer::{Answer, run};
+pub use answer::{Answer, explain, run};
 pub use request::{Line, LineError, Operation};
