@@ -1,6 +1,6 @@
 //! `memory:` keeps records as long as the process lives: for tests, for batches, and as the model of the others.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,8 +13,34 @@ use crate::user_storage::UserStorage;
 /// Users are spread over this many locks, so that threads rarely meet.
 const SHARDS: usize = 64;
 
-/// A user's records, by campaign key.
-type Campaigns = BTreeMap<String, Record>;
+/// A list of fewer records than this grows one by one: doubling it would leave most of the memory empty.
+const SHORT: usize = 4;
+
+/// A user's records, sorted by campaign key: most users have a few, and a list holds nothing but them.
+#[derive(Debug, Default)]
+struct Campaigns(Vec<Record>);
+
+impl Campaigns {
+    fn get(&self, campaign: &str) -> Option<&Record> {
+        self.place(campaign).ok().map(|place| &self.0[place])
+    }
+
+    fn put(&mut self, record: Record) {
+        match self.place(&record.campaign_key) {
+            Ok(place) => self.0[place] = record,
+            Err(place) => {
+                if self.0.len() < SHORT {
+                    self.0.reserve_exact(1);
+                }
+                self.0.insert(place, record);
+            }
+        }
+    }
+
+    fn place(&self, campaign: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|record| record.campaign_key.as_str().cmp(campaign))
+    }
+}
 
 /// A storage in memory. Merging is atomic.
 #[derive(Debug)]
@@ -35,7 +61,7 @@ impl MemoryStorage {
     pub fn records(&self) -> Vec<Record> {
         let mut records: Vec<Record> = Vec::new();
         for shard in &self.shards {
-            records.extend(locked(shard).values().flat_map(BTreeMap::values).cloned());
+            records.extend(locked(shard).values().flat_map(|campaigns| &campaigns.0).cloned());
         }
         records.sort_by(|one, other| (&one.user_id, &one.campaign_key).cmp(&(&other.user_id, &other.campaign_key)));
         records
@@ -66,14 +92,14 @@ impl UserStorage for MemoryStorage {
 
     fn set(&self, record: Record) -> Result<(), StorageError> {
         let mut shard = self.shard(&record.user_id);
-        shard.entry(record.user_id.clone()).or_default().insert(record.campaign_key.clone(), record);
+        shard.entry(record.user_id.clone()).or_default().put(record);
         Ok(())
     }
 
     fn get_many(&self, user: &str, campaigns: &[&str]) -> Vec<Answer> {
         let shard = self.shard(user);
         let stored = shard.get(user);
-        let record = |campaign: &&str| stored.and_then(|stored| stored.get(*campaign)).cloned();
+        let record = |campaign: &&str| stored.and_then(|stored| stored.get(campaign)).cloned();
         campaigns.iter().map(|campaign| record(campaign).map_or(Answer::Absent, Answer::Found)).collect()
     }
 
@@ -81,7 +107,7 @@ impl UserStorage for MemoryStorage {
         let mut shard = self.shard(&claim.record.user_id);
         let campaigns = shard.entry(claim.record.user_id.clone()).or_default();
         let merged = merge(campaigns.get(&claim.record.campaign_key), &claim);
-        campaigns.insert(claim.record.campaign_key, merged.record.clone());
+        campaigns.put(merged.record.clone());
         Ok(merged)
     }
 }
