@@ -100,7 +100,10 @@ fn two_campaigns_with_one_key() {
     let file = scratch.settings(&settings);
     let run = steadfast(&["validate", &file]);
     assert_eq!(run.status, 1);
-    run.has_lines(&["error at $.campaigns[1].key", "is the key of $.campaigns[0] already; calls reach only that one"]);
+    run.has_lines(&[
+        "error at $.campaigns[1].key",
+        "is the key of $.campaigns[0] already, which is the one that calls reach",
+    ]);
     run.has_lines(&["✓ 1 campaign can be used, 1 running"]);
     explain("twice", &settings, "checkout", "Ashley").has_lines(&["Ashley gets Control"]);
 }

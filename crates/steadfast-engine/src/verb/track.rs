@@ -4,6 +4,7 @@
 //! them is asked for at once, and one event goes out for the whole call.
 
 use std::collections::HashSet;
+use std::ptr;
 
 use crate::decide::{
     Answer, Call, Decision, Known, Question, Request, Step, StoredKey, Trace, TrackOutcome, Verb, Wanted, decide,
@@ -123,14 +124,15 @@ fn named<'a>(request: &Request<'a>, key: &str, goal: &str) -> Progress<'a> {
     }
 }
 
-/// Every campaign that has the goal, in the order of the settings (spec API-30).
+/// Every campaign that has the goal, in the order of the settings (spec API-30). A broken one is among them, so that it
+/// can say so; one whose key belongs to an earlier campaign is not, since no call reaches it.
 fn having<'r>(request: &'r Request<'_>, goal: &'r str) -> impl Iterator<Item = &'r Campaign> {
     let wanted = goal_types(request);
     request
         .settings()
         .campaigns()
         .iter()
-        .filter(|campaign| campaign.broken.is_none())
+        .filter(|campaign| request.settings().campaign(&campaign.key).is_some_and(|named| ptr::eq(named, *campaign)))
         .filter(move |campaign| campaign.goal(goal).is_some_and(|goal| is_wanted(goal.kind, wanted)))
         .filter(|campaign| {
             request.policy.track_all == TrackAll::WithGoal
