@@ -1,9 +1,5 @@
 //! Golden cases through the real binary: every answer, and every record that is stored at the end.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test that cannot go on has failed, and says what it skips"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed, and says what it skips")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -38,6 +38,7 @@ fn problems_stand_with_their_campaign() {
     odd["colour"] = json!("green");
     let mut settings = settings(&[broken, odd, even(3, "hero")]);
     settings["groups"] = json!({"7": {"campaigns": [3, 99]}});
+    settings["campaignGroups"] = json!({"3": 7});
     let run = validate("problems", &settings, &[]);
     assert_eq!(run.status, 1);
     run.has_lines(&[

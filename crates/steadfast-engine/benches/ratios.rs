@@ -3,6 +3,8 @@
 //!
 //! `cargo bench -p steadfast-engine --bench ratios`
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
 mod fixture;
 
 use std::hash::RandomState;

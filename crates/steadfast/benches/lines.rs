@@ -1,6 +1,8 @@
 //! How many lines of a batch a second, beside reading the same lines alone: `cargo bench -p steadfast --bench lines`.
 //! All in one run and in turns, one thread, so that the quotients hold on a noisy machine.
 
+#![expect(clippy::print_stdout, clippy::panic, reason = "a benchmark prints what it measured")]
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;

@@ -32,8 +32,10 @@ impl Range {
 pub fn allocate(weights: impl IntoIterator<Item = f64>) -> impl Iterator<Item = Range> {
     weights.into_iter().scan(0_i64, |current, weight| {
         let step = buckets(weight);
-        let range = if step == 0 { Range::EMPTY } else { Range { start: *current + 1, end: *current + step } };
-        *current += step;
+        // A weight far below zero takes the scale to where no bucket is; it must not take it around.
+        let end = current.saturating_add(step);
+        let range = if step == 0 { Range::EMPTY } else { Range { start: current.saturating_add(1), end } };
+        *current = end;
         Some(range)
     })
 }

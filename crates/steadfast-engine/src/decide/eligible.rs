@@ -20,7 +20,8 @@ pub(super) fn in_audience(
     let matched = holds(&campaign.audience, variables, None, gave_up);
     notes.note(|| Stage::Audience {
         everyone: campaign.audience.is_everyone(),
-        conditions: campaign.audience.explain(&Subject { variables, user: None, gave_up }),
+        // A trace looks at every condition. What gives up there did not, where the decision stopped before it.
+        conditions: campaign.audience.explain(&Subject { variables, user: None, gave_up: &Cell::new(false) }),
         matched,
     });
     matched

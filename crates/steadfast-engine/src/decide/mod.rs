@@ -1,9 +1,9 @@
 //! One decision for one user in one campaign.
 //!
-//! Read [`stages`] first: it is the order of everything. The rest, in the order it is used:
-//! [`forced`] whitelisting; [`sticky`] what is stored; [`eligible`] audience and traffic; [`group`] mutually exclusive
-//! campaigns; [`assign`] the bucket. [`reason`] has one variant per way out, [`step`] is the seam to whoever knows what
-//! is stored, [`decision`] is the result, [`trace`] what a decision looked at.
+//! Read `stages` first: it is the order of everything. The rest, in the order it is used:
+//! `forced` whitelisting; `sticky` what is stored; `eligible` audience and traffic; `group` mutually exclusive
+//! campaigns; `assign` the bucket. `reason` has one variant per way out, `step` is the seam to whoever knows what
+//! is stored, `decision` is the result, `trace` what a decision looked at.
 
 mod assign;
 mod call;

@@ -52,6 +52,9 @@ pub(crate) enum Basis {
 }
 
 /// Decides, or says whose records it wants to know first. What was looked at goes into the trace, if there is one.
+///
+/// This and what it calls for every user are inlined into each verb: a decision that asks nothing is made in registers,
+/// which takes a fifth off its time (`cargo xtask bench`).
 #[inline(always)]
 pub(crate) fn decide(call: &Call<'_, '_>, known: &Known, trace: &mut Option<Box<Trace>>) -> Result<Verdict, Wanted> {
     match trace {
@@ -92,12 +95,12 @@ fn stages(call: &Call<'_, '_>, known: &Known, notes: &mut impl Notes) -> Result<
     }
 
     // 3. What is stored for the user?
-    let basis = match sticky::look_up(call, known, &gave_up, &mut warnings, notes)? {
+    let mut basis = match sticky::look_up(call, known, &gave_up, &mut warnings, notes)? {
         Sticky::Stored(variation, basis) => return verdict(Some(variation), Reason::Stored, None, basis, warnings),
         Sticky::Open(basis) => basis,
     };
-    let failed = basis == Basis::Unknown;
-    if failed && (policy.on_storage_error == OnStorageError::NoVariation || campaign.bandit) {
+    let must_know = policy.on_storage_error == OnStorageError::NoVariation || campaign.bandit;
+    if basis == Basis::Unknown && must_know {
         return nobody(Reason::StorageFailed, basis, warnings);
     }
 
@@ -117,16 +120,13 @@ fn stages(call: &Call<'_, '_>, known: &Known, notes: &mut impl Notes) -> Result<
     }
 
     // 6. Does another campaign of the group have the user?
-    let mut basis = basis;
     if let Some(group) = call.request.settings.group_of(campaign) {
         let outcome = group::compete(call, group, known, &gave_up, notes)?;
         if outcome.unknown {
             warnings.add(Warning::StorageFailed);
-            if policy.on_storage_error == OnStorageError::NoVariation || campaign.bandit {
-                return nobody(Reason::StorageFailed, Basis::Unknown, warnings);
-            }
-            if policy.has_storage {
-                basis = Basis::Unknown;
+            basis = Basis::Unknown;
+            if must_know {
+                return nobody(Reason::StorageFailed, basis, warnings);
             }
         }
         if let Some(reason) = outcome.lost {

@@ -8,15 +8,14 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::error::{SettingsError, SettingsErrorKind};
-use super::model::{
-    Campaign, CampaignIndex, CampaignKind, Goal, GoalKind, Group, GroupAlgorithm, GroupIndex, Id, Settings, Variation,
-};
+use super::groups;
+use super::model::{Campaign, CampaignIndex, CampaignKind, Goal, GoalKind, Id, Settings, Variation};
 use super::problem::{Problem, Problems, Severity};
 use super::read::{Read, id, is_one_of, number_text};
 use super::variable::{JsonVariables, Variable};
 use super::wire::Json;
-use crate::bucket::{Bucketer, Generation, HashInput, Murmur3, VisitorNamespace, allocate};
-use crate::segment::{Segment, SegmentNumbers, number};
+use crate::bucket::{Bucketer, Generation, HashInput, VisitorNamespace, allocate};
+use crate::segment::{Segment, SegmentNumbers};
 
 /// More campaigns, or variations in one, than this are refused.
 const MOST: usize = u32::MAX as usize;
@@ -113,7 +112,7 @@ fn compile(file: &Json<'_>, options: CompileOptions) -> Result<Settings, Setting
         }
     });
     let mut campaigns = campaigns.into_boxed_slice();
-    let groups = groups(file, &mut campaigns, options.hash_input, &mut problems);
+    let groups = groups::compile(file, &mut campaigns, options.hash_input, &mut problems);
     Ok(Settings {
         visitors: VisitorNamespace::of_account(&account.text),
         account,
@@ -339,146 +338,6 @@ fn variables<'a>(json: &'a Json<'a>, options: JsonVariables, problems: &mut Prob
             })
             .collect()
     }))
-}
-
-/// The groups, and into each campaign the group it belongs to.
-fn groups<'a>(
-    file: &'a Json<'a>,
-    campaigns: &mut [Campaign],
-    input: HashInput,
-    problems: &mut Problems<'a>,
-) -> Box<[Group]> {
-    let entries = file.entries("groups", problems);
-    let by_number = campaigns_by_number(campaigns, !entries.is_empty());
-    let mut groups: Vec<Group> = Vec::with_capacity(entries.len());
-    problems.at("groups", |problems| {
-        for (key, json) in entries {
-            problems.at(key, |problems| groups.push(group(key, json, campaigns, &by_number, input, problems)));
-        }
-    });
-    let membership = file.entries("campaignGroups", problems);
-    if membership.is_empty() {
-        return groups.into();
-    }
-    let group_index: HashMap<&str, u32> = groups.iter().map(|group| group.id.as_str()).zip(0_u32..).collect();
-    let mut index_of_id: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (place, campaign) in campaigns.iter().enumerate() {
-        index_of_id.entry(campaign.id.as_str()).or_default().push(place);
-    }
-    let mut assignments = Vec::new();
-    problems.at("campaignGroups", |problems| {
-        for (campaign, group) in membership {
-            problems.at(campaign, |problems| {
-                let Some(group) = id(group) else {
-                    problems.warn(format!("is {}, expected the id of a group", group.kind()));
-                    return;
-                };
-                let Some(index) = group_index.get(group.as_str()) else {
-                    problems
-                        .warn(format!("names the group `{}`, which is not there: it counts as ungrouped", group.text));
-                    return;
-                };
-                match index_of_id.get(campaign.as_ref()) {
-                    None => problems.warn(format!("no campaign has the id `{campaign}`")),
-                    Some(places) => assignments.extend(places.iter().map(|place| (*place, GroupIndex(*index)))),
-                }
-            });
-        }
-    });
-    drop(index_of_id);
-    for (place, group) in assignments {
-        campaigns[place].group = Some(group);
-    }
-    groups.into()
-}
-
-/// Campaigns by their id read as an integer (spec SET-51); the first one where several share it.
-fn campaigns_by_number(campaigns: &[Campaign], wanted: bool) -> HashMap<i64, CampaignIndex> {
-    let mut by_number = HashMap::new();
-    if wanted {
-        for (campaign, index) in campaigns.iter().zip(0_u32..) {
-            if let Some(number) = integer(&campaign.id.text) {
-                by_number.entry(number).or_insert(CampaignIndex(index));
-            }
-        }
-    }
-    by_number
-}
-
-fn group<'a>(
-    key: &'a str,
-    json: &'a Json<'a>,
-    campaigns: &[Campaign],
-    by_number: &HashMap<i64, CampaignIndex>,
-    input: HashInput,
-    problems: &mut Problems<'a>,
-) -> Group {
-    if !matches!(json, Json::Object(_)) {
-        problems.warn(format!("is {}, expected an object", json.kind()));
-    }
-    let member = |reference: &Json<'_>| id(reference).and_then(|id| by_number.get(&integer(&id.text)?).copied());
-    let takes_part = |index: &CampaignIndex| {
-        let campaign = &campaigns[index.0 as usize];
-        campaign.running && campaign.broken.is_none()
-    };
-    let mut members: Vec<CampaignIndex> = Vec::new();
-    let mut listed = HashSet::new();
-    let items = json.items("campaigns", problems);
-    problems.at("campaigns", |problems| {
-        for (index, item) in items.iter().enumerate() {
-            match member(item) {
-                None => problems.at_index(index, |problems| {
-                    let named =
-                        id(item).map_or_else(|| item.kind().to_owned(), |id| format!("the campaign `{}`", id.text));
-                    problems.warn(format!("names {named}, which is not there: it is left out"));
-                }),
-                Some(known) if !listed.insert(known) => {
-                    problems.at_index(index, |problems| problems.warn("is in the list twice: it counts once"));
-                }
-                Some(known) => {
-                    if takes_part(&known) {
-                        members.push(known);
-                    }
-                }
-            }
-        }
-    });
-    let random = match json.get("et") {
-        None | Some(Json::Null) => true,
-        et => is_one_of(et, 1.0, "1"),
-    };
-    let algorithm = if random {
-        GroupAlgorithm::Random
-    } else {
-        if !is_one_of(json.get("et"), 2.0, "2") {
-            problems.at("et", |problems| {
-                problems.warn("is not a known algorithm, expected 1 (random) or 2 (priority and weight): read as 2");
-            });
-        }
-        let priority = json.items("p", problems).iter().filter_map(member).filter(takes_part).collect();
-        let weights = json.entries("wt", problems);
-        let weight_of = |index: &CampaignIndex| {
-            let (_, weight) = weights.iter().rev().find(|(key, _)| *key == *campaigns[index.0 as usize].id.text)?;
-            Some((*index, super::read::number(weight)?))
-        };
-        GroupAlgorithm::Advanced { priority, weights: members.iter().filter_map(weight_of).collect() }
-    };
-    Group {
-        id: Id { text: key.into(), is_number: false },
-        name: json.get("name").or_else(|| json.get("groupName")).and_then(Json::as_text).map(Into::into),
-        members: members.into(),
-        algorithm,
-        seed: Murmur3::new().with_text(key, input).with_text("_", input),
-        input,
-    }
-}
-
-/// The leading integer of an id's text, as ids are compared in groups (spec SET-51).
-fn integer(text: &str) -> Option<i64> {
-    let number = number::parse_int_prefix(text)?;
-    #[expect(clippy::cast_possible_truncation, reason = "ids beyond 2^53 are not told apart by the reference either")]
-    let number = number as i64;
-    Some(number)
 }
 
 const ROOT_KEYS: &[&str] = &[

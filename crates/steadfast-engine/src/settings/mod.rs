@@ -1,13 +1,14 @@
 //! The settings file: read once, checked once, never changed.
 //!
 //! 1. [`wire`]: the file as it is served, a tree that keeps order.
-//! 2. [`compile`]: every check; what is wrong becomes a [`Problem`] with its JSON path.
-//! 3. [`model`]: what decisions work on, found by index.
+//! 2. `compile`: every check; what is wrong becomes a [`Problem`] with its JSON path.
+//! 3. `model`: what decisions work on, found by index.
 //!
 //! Rules: spec SET-1 to SET-60.
 
 mod compile;
 mod error;
+mod groups;
 mod model;
 pub(crate) mod problem;
 mod read;

@@ -1,7 +1,7 @@
 //! The settings file as it is served: a tree of JSON values that keeps the order of keys and borrows its texts.
 //!
 //! This is the only place of the crate that knows serde. The tree is built in one pass and dropped after
-//! [compilation](super::compile), so texts without escapes are never copied twice and no map is built that nobody
+//! compilation, so texts without escapes are never copied twice and no map is built that nobody
 //! looks anything up in. Order matters: a segment is read by its *first* key (spec SEG-10).
 
 use std::borrow::Cow;

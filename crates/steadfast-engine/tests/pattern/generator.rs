@@ -2,7 +2,7 @@
 
 /// A seeded source of random numbers (xorshift with a multiplied output).
 #[derive(Debug)]
-pub struct Generator {
+pub(crate) struct Generator {
     state: u64,
     /// Keeps to syntax that is valid in nearly all places, so that matching is tested too.
     tidy: bool,
@@ -10,12 +10,12 @@ pub struct Generator {
 
 impl Generator {
     /// Returns a generator whose whole output the seed decides.
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self { state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1, tidy: true }
     }
 
     /// Returns a pattern, which need not be valid.
-    pub fn pattern(&mut self) -> String {
+    pub(crate) fn pattern(&mut self) -> String {
         self.tidy = self.below(10) < 7;
         match self.below(20) {
             0..=9 => self.capture_pattern(),
@@ -29,7 +29,7 @@ impl Generator {
     }
 
     /// Returns a short text, which shares its characters with the patterns.
-    pub fn text(&mut self) -> String {
+    pub(crate) fn text(&mut self) -> String {
         let plain = self.below(3) > 0;
         let length = self.below(10);
         (0..length)

@@ -36,7 +36,7 @@ lines.on("line", (line) => {
 
 /// What Node.js says about one pattern.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// The pattern is a syntax error.
     Invalid,
     /// The pattern is valid, but too large for V8 to run, or too slow.
@@ -47,7 +47,7 @@ pub enum Verdict {
 
 /// A running Node.js process.
 #[derive(Debug)]
-pub struct Oracle {
+pub(crate) struct Oracle {
     child: Child,
     questions: ChildStdin,
     answers: BufReader<ChildStdout>,
@@ -59,7 +59,7 @@ impl Oracle {
     /// # Panics
     ///
     /// When the command `node` cannot be started.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let mut child = Command::new("node")
             .args(["-e", SCRIPT])
             .stdin(Stdio::piped())
@@ -76,7 +76,7 @@ impl Oracle {
     /// # Panics
     ///
     /// When Node.js ends early or answers something else than a verdict.
-    pub fn judge(&mut self, cases: &[(String, Vec<String>)]) -> Vec<Verdict> {
+    pub(crate) fn judge(&mut self, cases: &[(String, Vec<String>)]) -> Vec<Verdict> {
         let mut questions = String::new();
         for (pattern, texts) in cases {
             questions += &json!({ "pattern": pattern, "texts": texts }).to_string();

@@ -9,7 +9,7 @@
 //! [malformed](LineError). A well-formed line whose values are of a wrong type is a mistake of the caller: its answer
 //! is the reference's `null` or `false` (spec API-10 to API-19), and the [`Answer`] says why.
 //!
-//! [`request`] reads a line, [`options`] its options, [`answer`] runs it and writes the result.
+//! `request` reads a line, `options` its options, `answer` runs it and writes the result.
 
 mod answer;
 mod options;

@@ -134,7 +134,6 @@ fn changed() -> Result<String, Failure> {
 }
 
 #[cfg(test)]
-#[expect(clippy::expect_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
     use steadfast::storage::MemoryStorage;

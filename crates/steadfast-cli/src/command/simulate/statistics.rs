@@ -127,7 +127,6 @@ fn ln_gamma_of_half(n: u32) -> f64 {
 }
 
 #[cfg(test)]
-#[expect(clippy::expect_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 
