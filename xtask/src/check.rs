@@ -34,7 +34,7 @@ pub(crate) fn ci() -> Outcome {
 pub(crate) fn lint() -> Outcome {
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
     run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
-    run(cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]).env("RUSTDOCFLAGS", "-D warnings"))?;
+    run(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     deny()?;
     purity::check()?;
     fuzz(None)
@@ -47,6 +47,38 @@ pub(crate) fn lint() -> Outcome {
 pub(crate) fn compare(arguments: &[String]) -> Outcome {
     let mut command = cargo(&["run", "--release", "--package", "steadfast-testkit", "--bin", "compare", "--"]);
     run(command.args(arguments))
+}
+
+/// Every fuzz target for so many seconds, a minute if none are given. `fuzz/README.md` says how to go on from a finding.
+///
+/// # Errors
+/// When a target found something, or the number cannot be read.
+pub(crate) fn fuzz(seconds: Option<&str>) -> Outcome {
+    const TARGETS: [&str; 6] = ["settings", "segment", "pattern", "record", "line", "decide"];
+    let seconds: u32 = seconds.unwrap_or("60").parse().map_err(|_| "fuzz takes a number of seconds".to_owned())?;
+    let folder = run::root().join("fuzz");
+    run(cargo(&["build", "--release", "--bins"]).current_dir(&folder))?;
+    for target in TARGETS {
+        for kept in ["corpus", "artifacts"] {
+            let kept = folder.join(kept).join(target);
+            std::fs::create_dir_all(&kept).map_err(|error| format!("cannot make {}: {error}", kept.display()))?;
+        }
+        let dictionary = format!("dictionaries/{target}.dict");
+        let mut command = cargo(&["run", "--quiet", "--release", "--bin", target, "--"]);
+        command.current_dir(&folder).args([
+            &format!("-max_total_time={seconds}"),
+            "-timeout=5",
+            "-rss_limit_mb=2048",
+            "-print_final_stats=1",
+            "-verbosity=0",
+            &format!("-artifact_prefix=artifacts/{target}/"),
+        ]);
+        if folder.join(&dictionary).exists() {
+            command.arg(format!("-dict={dictionary}"));
+        }
+        run(command.args([format!("corpus/{target}"), format!("seeds/{target}")]))?;
+    }
+    Ok(())
 }
 
 /// All benchmarks, the ratios last.
