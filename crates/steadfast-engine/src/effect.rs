@@ -27,6 +27,7 @@ pub struct Write<'d> {
     pub(crate) activated: bool,
     pub(crate) meta_data: Option<&'d serde_json::Value>,
     pub(crate) precondition: Precondition<'d>,
+    pub(crate) was_read: bool,
 }
 
 /// What the decision knew about the place it writes to.
@@ -34,11 +35,11 @@ pub struct Write<'d> {
 pub enum Precondition<'d> {
     /// It was empty. If somebody was faster, their variation stays (decision D-10).
     Absent,
-    /// It held this variation: goals or the activation are added.
+    /// It held this variation, by the storage's word or the caller's: goals or the activation are added.
     Stored,
     /// It held this variation, which the campaign does not have any more: exactly that one is replaced.
     Replaces(&'d str),
-    /// Nobody knows: it may be filled if it is empty, and must be left alone if it is not (decision D-8).
+    /// Nobody knows: it may be filled if it is empty. A record of another variation must be left alone (decision D-8).
     Unknown,
 }
 
@@ -47,6 +48,19 @@ impl Write<'_> {
     #[must_use]
     pub fn precondition(&self) -> Precondition<'_> {
         self.precondition
+    }
+
+    /// Whether the precondition is what the storage itself answered a moment ago. If not, the caller passed it or nobody
+    /// knows, and a storage that cannot merge in one step must look first.
+    #[must_use]
+    pub fn was_read(&self) -> bool {
+        self.was_read
+    }
+
+    /// The goal that this write adds to the list, if it adds one.
+    #[must_use]
+    pub fn new_goal(&self) -> Option<&str> {
+        self.new_goal
     }
 
     /// The complete record, as `set` of the document's service gets it: one write with the whole list of goals

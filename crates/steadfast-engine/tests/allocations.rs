@@ -1,5 +1,7 @@
 //! A decision that asks nothing allocates nothing: not for the user, not for the event, not for the reason.
 
+#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
+
 use steadfast_engine::decide::NeedsStored;
 use steadfast_engine::{Attributes, CallError, Options, Request, Settings, Step, verb};
 

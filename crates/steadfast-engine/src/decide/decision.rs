@@ -234,7 +234,7 @@ impl<'a> Decision<'a> {
     fn write(&self) -> Option<Write<'_>> {
         let request = &self.request;
         let variation = self.variation()?;
-        if !request.policy.has_storage || self.verdict.reason == Reason::Whitelisted {
+        if !request.policy.has_storage {
             return None;
         }
         let stored = self.stored();
@@ -271,6 +271,7 @@ impl<'a> Decision<'a> {
             activated: was_activated || activates,
             meta_data: request.options.meta_data.as_ref().or(kept),
             precondition,
+            was_read: matches!(self.verdict.basis, Basis::Absent | Basis::Stored | Basis::Stale),
         })
     }
 

@@ -33,9 +33,9 @@ pub(crate) struct Verdict {
 /// What was known about the stored record when the decision was made: it rules what may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Basis {
-    /// Nobody was asked, and nothing may be written.
+    /// Nothing may be written: nobody was asked, or what a group's other members hold is not known.
     NotConsulted,
-    /// There is no storage to write to, and the caller passed nothing.
+    /// There is no storage to write to, and the caller passed nothing that serves this campaign.
     NoStorage,
     /// Nothing is stored.
     Absent,
@@ -83,7 +83,7 @@ fn stages(call: &Call<'_, '_>, known: &Known, notes: &mut impl Notes) -> Result<
     if !campaign.running {
         return nobody(Reason::NotRunning, Basis::NotConsulted, warnings);
     }
-    if campaign.bandit && !policy.has_storage && sticky::passed_record(call, call.campaign).is_none() {
+    if campaign.bandit && !policy.has_storage && sticky::passed_variation(call).is_none() {
         return nobody(Reason::BanditNeedsStorage, Basis::NotConsulted, warnings);
     }
 
@@ -104,10 +104,16 @@ fn stages(call: &Call<'_, '_>, known: &Known, notes: &mut impl Notes) -> Result<
         return nobody(Reason::StorageFailed, basis, warnings);
     }
 
-    // 4. Must the user have been activated first? (spec STO-40)
-    if policy.activation == Activation::Required && !call.verb.activates() && basis == Basis::Absent {
-        notes.note(|| Stage::ActivationRequired);
-        return nobody(Reason::NotActivated, basis, warnings);
+    // 4. Must the user have been activated first? Only the storage can say (spec STO-40).
+    if policy.activation == Activation::Required && !call.verb.activates() {
+        match basis {
+            Basis::Absent => {
+                notes.note(|| Stage::ActivationRequired);
+                return nobody(Reason::NotActivated, basis, warnings);
+            }
+            Basis::Unknown => return nobody(Reason::StorageFailed, basis, warnings),
+            _ => {}
+        }
     }
 
     // 5. Is the user in the audience, and in the traffic?
@@ -124,7 +130,8 @@ fn stages(call: &Call<'_, '_>, known: &Known, notes: &mut impl Notes) -> Result<
         let outcome = group::compete(call, group, known, &gave_up, notes)?;
         if outcome.unknown {
             warnings.add(Warning::StorageFailed);
-            basis = Basis::Unknown;
+            // The user may be in another member. What is written here could put them into two for good.
+            basis = Basis::NotConsulted;
             if must_know {
                 return nobody(Reason::StorageFailed, basis, warnings);
             }

@@ -42,8 +42,8 @@ pub trait Question: Sized {
     /// What the decision comes to.
     type Output;
 
-    /// What to look up: a set, in one round trip where the storage can. All keys are of one user; the record of the
-    /// called campaign is the first.
+    /// What to look up: a set, in one round trip where the storage can. All keys are of one user. The first is the
+    /// called campaign's; its group's follow, then the other campaigns' of the call.
     fn keys(&self) -> impl ExactSizeIterator<Item = StoredKey<'_>>;
 
     /// Goes on with the answers, in the order of the keys. A driver that looks up one at a time may answer only the

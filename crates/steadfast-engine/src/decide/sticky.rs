@@ -22,11 +22,17 @@ pub(super) enum Sticky {
 
 /// The caller's record for a campaign, and whether its variation still exists: data the caller passes serves the
 /// campaign and the user it names, and no other (decisions D-2 and D-4).
-pub(super) fn passed_record<'c>(call: &'c Call<'_, '_>, index: CampaignIndex) -> Option<(u32, &'c Record)> {
+fn passed_record<'c>(call: &'c Call<'_, '_>, index: CampaignIndex) -> Option<(u32, &'c Record)> {
     let request = call.request;
     let key = &*request.settings.at(index).key;
     let records = &request.options.user_storage_data;
     (0..).zip(records).find(|(_, record)| record.campaign_key == key && record.is_of(&request.user))
+}
+
+/// The variation of the called campaign that the caller passed, if it still exists.
+pub(super) fn passed_variation(call: &Call<'_, '_>) -> Option<VariationIndex> {
+    let (_, record) = passed_record(call, call.campaign)?;
+    call.campaign().variation_named(&record.variation_name)
 }
 
 /// Looks up the called campaign's record: first the caller's, then the storage's (decisions D-1 and D-2).

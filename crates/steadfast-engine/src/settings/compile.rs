@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use super::error::{SettingsError, SettingsErrorKind};
 use super::groups;
 use super::model::{Campaign, CampaignIndex, CampaignKind, Goal, GoalKind, Id, Settings, Variation};
-use super::problem::{Problem, Problems, Severity};
+use super::problem::Problems;
 use super::read::{Read, id, is_one_of, number_text};
 use super::variable::{JsonVariables, Variable};
 use super::wire::Json;
@@ -46,6 +46,8 @@ impl Settings {
     /// # Errors
     /// As [`parse`](Settings::parse).
     pub fn compile(text: &str, options: CompileOptions) -> Result<Settings, SettingsError> {
+        // Some editors put a byte order mark before the text.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let file = Json::parse(text).map_err(|error| SettingsError::not_json(&error))?;
         compile(&file, options)
     }
@@ -106,7 +108,7 @@ fn compile(file: &Json<'_>, options: CompileOptions) -> Result<Settings, Setting
                         problems.at("key", |problems| problems.error(message));
                     }
                 }
-                campaign.broken = problems.first_error_since(before).cloned().map(Box::new);
+                campaign.broken = problems.error_after(before).cloned().map(Box::new);
                 campaigns.push(campaign);
             });
         }
@@ -379,11 +381,5 @@ fn warn_of_unknown_keys<'a>(json: &'a Json<'a>, known: &[&str], problems: &mut P
         if !known.contains(&key.as_ref()) {
             problems.at(key, |problems| problems.warn("is not a key that is known here: it has no effect"));
         }
-    }
-}
-
-impl Problems<'_> {
-    fn first_error_since(&self, errors: usize) -> Option<&Problem> {
-        self.found().iter().filter(|problem| problem.severity == Severity::Error).nth(errors)
     }
 }

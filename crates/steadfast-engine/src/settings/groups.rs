@@ -161,9 +161,11 @@ fn group<'a>(
             });
         }
         let priority = json.items("p", problems).iter().filter_map(member).filter(takes_part).collect();
-        let weights = json.entries("wt", problems);
+        // Of two entries with one key the later counts.
+        let weights: HashMap<&str, &Json<'_>> =
+            json.entries("wt", problems).iter().map(|(key, weight)| (key.as_ref(), weight)).collect();
         let weight_of = |index: &CampaignIndex| {
-            let (_, weight) = weights.iter().rev().find(|(key, _)| *key == *campaigns[index.0 as usize].id.text)?;
+            let weight = weights.get(campaigns[index.0 as usize].id.as_str())?;
             Some((*index, read::number(weight)?))
         };
         GroupAlgorithm::Advanced { priority, weights: members.iter().filter_map(weight_of).collect() }

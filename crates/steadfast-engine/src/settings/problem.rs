@@ -37,6 +37,8 @@ impl fmt::Display for Problem {
 #[derive(Debug, Default)]
 pub(crate) struct Problems<'a> {
     found: Vec<Problem>,
+    /// The places of the errors among them.
+    errors: Vec<usize>,
     path: Vec<PathStep<'a>>,
 }
 
@@ -73,14 +75,14 @@ impl<'a> Problems<'a> {
         self.report(Severity::Warning, message.into());
     }
 
-    /// What was reported so far.
-    pub(crate) fn found(&self) -> &[Problem] {
-        &self.found
-    }
-
     /// How many errors were reported so far.
     pub(crate) fn errors(&self) -> usize {
-        self.found.iter().filter(|problem| problem.severity == Severity::Error).count()
+        self.errors.len()
+    }
+
+    /// The first error that was reported after so many.
+    pub(crate) fn error_after(&self, errors: usize) -> Option<&Problem> {
+        self.errors.get(errors).map(|place| &self.found[*place])
     }
 
     /// Everything that was reported, in the order of the file.
@@ -89,6 +91,9 @@ impl<'a> Problems<'a> {
     }
 
     fn report(&mut self, severity: Severity, message: String) {
+        if severity == Severity::Error {
+            self.errors.push(self.found.len());
+        }
         self.found.push(Problem { severity, path: self.path_text(), message });
     }
 

@@ -195,6 +195,7 @@ fn has_revenue(request: &Request<'_>, goal: &Goal) -> bool {
 /// Decides every campaign that can be decided with what is known.
 fn advance(mut pending: Pending<'_>) -> Step<NeedsStoredForMany<'_>> {
     let mut asked = Wanted::new();
+    let mut seen = HashSet::new();
     for progress in &mut pending.campaigns {
         let Progress::Open(open) = progress else { continue };
         let call = Call { request: &pending.request, campaign: open.campaign, verb: Verb::Track };
@@ -205,12 +206,10 @@ fn advance(mut pending: Pending<'_>) -> Step<NeedsStoredForMany<'_>> {
                 let decision = Decision::new(request, open.campaign, Verb::Track, verdict, stored, trace);
                 *progress = Progress::Settled(CampaignTracking(Ok(decision.for_goal(open.goal))));
             }
-            Err(wanted) => asked.extend(wanted),
+            Err(wanted) => asked.extend(wanted.into_iter().filter(|index| seen.insert(*index))),
         }
     }
     if !asked.is_empty() {
-        asked.sort_unstable();
-        asked.dedup();
         pending.wanted = asked;
         return Step::NeedsStored(NeedsStoredForMany(Box::new(pending)));
     }
