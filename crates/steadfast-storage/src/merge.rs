@@ -5,15 +5,20 @@
 //!   variation that is replaced its goals go: they were counted for it, and say nothing of the new one (spec M9).
 //! - The record that is stored in the end is the answer, so that a writer who waits can show the winner.
 
-use steadfast_engine::{Precondition, Record, Write};
+use steadfast_engine::stored::GOAL_SEPARATOR;
+use steadfast_engine::{GoalList, Precondition, Record, Write};
 
 /// A record to be kept, and under which condition.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claim {
     /// The complete record.
     pub record: Record,
+    /// The goal at the end of the record's list that this claim adds, if it adds one.
+    pub goal: Option<String>,
     /// What its writer knew about the place.
     pub condition: Condition,
+    /// Whether the writer had it from the storage itself, a moment ago.
+    pub was_read: bool,
 }
 
 /// What the writer of a [`Claim`] knew: the owned form of [`Precondition`].
@@ -51,31 +56,57 @@ pub enum Outcome {
     Replaced,
 }
 
-/// Merges a claim with what is stored.
+/// Merges a claim with what is stored. A record of another user or campaign counts as nothing stored.
 #[must_use]
 pub fn merge(stored: Option<&Record>, claim: &Claim) -> Merged {
-    let Some(stored) = stored else {
-        let record = claim.record.clone();
-        return Merged { new_goals: !record.goals.is_empty(), record, outcome: Outcome::Claimed };
+    let wanted = &claim.record;
+    let Some(stored) =
+        stored.filter(|stored| stored.campaign_key == wanted.campaign_key && stored.is_of(&wanted.user_id))
+    else {
+        return claimed(claim, Outcome::Claimed);
     };
-    let mut goals = stored.goals.clone();
-    let new_goals = goals.unite(&claim.record.goals);
-    let same = stored.variation_name == claim.record.variation_name;
-    let replaced = matches!(&claim.condition, Condition::Replaces(gone) if *gone == stored.variation_name && !same);
-    if replaced {
-        let record = claim.record.clone();
-        return Merged { new_goals: !record.goals.is_empty(), record, outcome: Outcome::Replaced };
+    let same = stored.variation_name == wanted.variation_name;
+    if !same {
+        match &claim.condition {
+            Condition::Replaces(gone) if *gone == stored.variation_name => return claimed(claim, Outcome::Replaced),
+            Condition::Unknown => {
+                return Merged { record: stored.clone(), outcome: Outcome::Kept, new_goals: false };
+            }
+            Condition::Absent | Condition::Stored | Condition::Replaces(_) => {}
+        }
     }
-    let meta_data = match claim.condition {
-        // The writer saw the record and says what goes with it now.
-        Condition::Stored if same => claim.record.meta_data.clone(),
-        _ if same => stored.meta_data.clone().or_else(|| claim.record.meta_data.clone()),
-        _ => stored.meta_data.clone(),
-    };
-    // A visitor of a variation that lost was no visitor of the one that is stored.
-    let activated = stored.activated || (same && claim.record.activated);
-    let record = Record { goals, activated, meta_data, ..stored.clone() };
+    let mut record = stored.clone();
+    let new_goals = unite(&mut record.goals, claim);
+    if same {
+        record.meta_data = match claim.condition {
+            // The writer saw the record and says what goes with it now.
+            Condition::Stored => wanted.meta_data.clone(),
+            _ => record.meta_data.or_else(|| wanted.meta_data.clone()),
+        };
+        // A visitor of a variation that lost was no visitor of the one that is stored.
+        record.activated |= wanted.activated;
+    }
     Merged { record, outcome: Outcome::Kept, new_goals }
+}
+
+/// The claim's record is stored as it is.
+fn claimed(claim: &Claim, outcome: Outcome) -> Merged {
+    Merged { record: claim.record.clone(), outcome, new_goals: !claim.record.goals.is_empty() }
+}
+
+/// Adds the goals of a claim to those that are stored; whether there were new ones. Where the writer had read the very
+/// list that is stored, its goal is new: it knows the campaign's goals, and the storage does not.
+fn unite(stored: &mut GoalList, claim: &Claim) -> bool {
+    let goal = claim.goal.as_deref().unwrap_or_default();
+    let complete = claim.record.goals.as_str();
+    let read = complete.strip_suffix(goal).map_or(complete, |read| read.strip_suffix(GOAL_SEPARATOR).unwrap_or(read));
+    let agreed = stored.as_str() == read;
+    let mut grown = !agreed && stored.unite(&GoalList::from_text(read));
+    if !goal.is_empty() && (agreed || !stored.has_run(goal)) {
+        stored.push(goal);
+        grown = true;
+    }
+    grown
 }
 
 impl From<&Write<'_>> for Claim {
@@ -86,7 +117,12 @@ impl From<&Write<'_>> for Claim {
             Precondition::Replaces(gone) => Condition::Replaces(gone.to_owned()),
             Precondition::Unknown => Condition::Unknown,
         };
-        Claim { record: write.to_record(), condition }
+        Claim {
+            record: write.to_record(),
+            goal: write.new_goal().map(str::to_owned),
+            condition,
+            was_read: write.was_read(),
+        }
     }
 }
 
@@ -96,12 +132,12 @@ mod tests {
 
     fn record(variation: &str, goals: &str) -> Record {
         let mut record = Record::new("u", "c", variation);
-        record.goals = steadfast_engine::GoalList::from_text(goals);
+        record.goals = GoalList::from_text(goals);
         record
     }
 
     fn check(stored: Option<Record>, claim: Record, condition: Condition, expected: (&str, &str, Outcome)) {
-        let merged = merge(stored.as_ref(), &Claim { record: claim, condition });
+        let merged = merge(stored.as_ref(), &Claim { record: claim, goal: None, condition, was_read: true });
         let found = (&*merged.record.variation_name, merged.record.goals.as_str(), merged.outcome);
         assert_eq!(found, expected);
     }
@@ -123,11 +159,48 @@ mod tests {
     }
 
     #[test]
+    fn what_nobody_could_read_is_left_alone() {
+        check(Some(record("A", "g")), record("B", "h"), Condition::Unknown, ("A", "g", Outcome::Kept));
+        check(Some(record("A", "g")), record("A", "h"), Condition::Unknown, ("A", "g_vwo_h", Outcome::Kept));
+        check(None, record("B", "h"), Condition::Unknown, ("B", "h", Outcome::Claimed));
+    }
+
+    #[test]
+    fn a_record_of_somebody_else_is_an_empty_place() {
+        let mut foreign = record("A", "g");
+        foreign.user_id = "somebody else".into();
+        check(Some(foreign), record("B", ""), Condition::Absent, ("B", "", Outcome::Claimed));
+    }
+
+    #[test]
+    fn a_goal_that_is_a_part_of_another_is_added_by_a_writer_that_read_the_list() {
+        let stored = record("A", "buy_vwo_now");
+        let claim = Claim {
+            record: record("A", "buy_vwo_now_vwo_now"),
+            goal: Some("now".into()),
+            condition: Condition::Stored,
+            was_read: true,
+        };
+        let merged = merge(Some(&stored), &claim).record;
+        assert_eq!(merged.goals.as_str(), "buy_vwo_now_vwo_now");
+        let met = merge(
+            Some(&record("A", "g_vwo_h")),
+            &Claim { record: record("A", "g_vwo_x_vwo_x"), goal: Some("x_vwo_x".into()), ..claim },
+        );
+        assert_eq!(met.record.goals.as_str(), "g_vwo_h_vwo_x_vwo_x");
+    }
+
+    #[test]
     fn merging_twice_is_merging_once() {
         let conditions = [Condition::Absent, Condition::Stored, Condition::Replaces("A".into()), Condition::Unknown];
         for condition in conditions {
             for stored in [None, Some(record("A", "g")), Some(record("B", ""))] {
-                let claim = Claim { record: record("B", "h_vwo_g"), condition: condition.clone() };
+                let claim = Claim {
+                    record: record("B", "h_vwo_g"),
+                    goal: Some("g".into()),
+                    condition: condition.clone(),
+                    was_read: true,
+                };
                 let once = merge(stored.as_ref(), &claim).record;
                 let twice = merge(Some(&once), &claim).record;
                 assert_eq!(once, twice, "{condition:?} on {stored:?}");
@@ -138,7 +211,12 @@ mod tests {
     #[test]
     fn the_order_of_goals_arriving_loses_none() {
         let (first, second) = (record("A", "g_vwo_h"), record("A", "i_vwo_g"));
-        let claim = |record: &Record| Claim { record: record.clone(), condition: Condition::Stored };
+        let claim = |record: &Record| Claim {
+            record: record.clone(),
+            goal: None,
+            condition: Condition::Stored,
+            was_read: true,
+        };
         let forward = merge(Some(&merge(None, &claim(&first)).record), &claim(&second)).record;
         let backward = merge(Some(&merge(None, &claim(&second)).record), &claim(&first)).record;
         let set = |record: &Record| {
@@ -153,7 +231,12 @@ mod tests {
     fn an_activation_counts_only_for_its_own_variation() {
         let mut waiting = record("A", "");
         waiting.activated = false;
-        let claim = |variation| Claim { record: record(variation, ""), condition: Condition::Absent };
+        let claim = |variation| Claim {
+            record: record(variation, ""),
+            goal: None,
+            condition: Condition::Absent,
+            was_read: true,
+        };
         assert!(merge(Some(&waiting), &claim("A")).record.activated);
         assert!(!merge(Some(&waiting), &claim("B")).record.activated);
     }

@@ -45,18 +45,20 @@ pub trait UserStorage: Send + Sync {
         campaigns.iter().map(|campaign| answer(self.get(user, campaign))).collect()
     }
 
-    /// Keeps a record under the contract of [`merge`](mod@crate::merge). By default with `get` and `set`, which is not
-    /// atomic: of two writers at one moment the later wins. Built-in backends do it in one step.
+    /// Keeps a record under the contract of [`merge`](mod@crate::merge). By default with a `set`, after a `get` where the
+    /// writer has not read the place itself: of two writers at one moment the later wins. Built-in backends do it in one
+    /// step, and the first wins.
     ///
     /// # Errors
     /// When the storage cannot say what is there, or cannot keep the record.
     fn merge(&self, claim: Claim) -> Result<Merged, StorageError> {
-        if claim.condition != Condition::Unknown {
-            return self.set(claim.record.clone()).map(|()| written(claim));
+        if claim.was_read {
+            let merged = written(claim);
+            return self.set(merged.record.clone()).map(|()| merged);
         }
         let stored = self.get(&claim.record.user_id, &claim.record.campaign_key)?;
         let merged = merge(stored.as_ref(), &claim);
-        if merged.outcome == Outcome::Claimed {
+        if stored.as_ref() != Some(&merged.record) {
             self.set(merged.record.clone())?;
         }
         Ok(merged)
@@ -95,12 +97,13 @@ pub trait AsyncUserStorage: Send + Sync {
     /// When the storage cannot say what is there, or cannot keep the record.
     fn merge(&self, claim: Claim) -> impl Future<Output = Result<Merged, StorageError>> + Send {
         async move {
-            if claim.condition != Condition::Unknown {
-                return self.set(claim.record.clone()).await.map(|()| written(claim));
+            if claim.was_read {
+                let merged = written(claim);
+                return self.set(merged.record.clone()).await.map(|()| merged);
             }
             let stored = self.get(&claim.record.user_id, &claim.record.campaign_key).await?;
             let merged = merge(stored.as_ref(), &claim);
-            if merged.outcome == Outcome::Claimed {
+            if stored.as_ref() != Some(&merged.record) {
                 self.set(merged.record.clone()).await?;
             }
             Ok(merged)
@@ -135,12 +138,12 @@ fn answer(found: Result<Option<Record>, StorageError>) -> Answer {
     }
 }
 
-/// What a `set` comes to in a storage that cannot say what was there before.
+/// What a claim comes to where its condition holds.
 fn written(claim: Claim) -> Merged {
     let outcome = match claim.condition {
         Condition::Absent | Condition::Unknown => Outcome::Claimed,
         Condition::Stored => Outcome::Kept,
         Condition::Replaces(_) => Outcome::Replaced,
     };
-    Merged { new_goals: !claim.record.goals.is_empty(), record: claim.record, outcome }
+    Merged { new_goals: claim.goal.is_some(), record: claim.record, outcome }
 }

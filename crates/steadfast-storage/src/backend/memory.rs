@@ -105,9 +105,11 @@ impl UserStorage for MemoryStorage {
 
     fn merge(&self, claim: Claim) -> Result<Merged, StorageError> {
         let mut shard = self.shard(&claim.record.user_id);
-        let campaigns = shard.entry(claim.record.user_id.clone()).or_default();
-        let merged = merge(campaigns.get(&claim.record.campaign_key), &claim);
-        campaigns.put(merged.record.clone());
+        let stored = shard.get(&claim.record.user_id).and_then(|campaigns| campaigns.get(&claim.record.campaign_key));
+        let merged = merge(stored, &claim);
+        if stored != Some(&merged.record) {
+            shard.entry(claim.record.user_id).or_default().put(merged.record.clone());
+        }
         Ok(merged)
     }
 }
