@@ -10,15 +10,31 @@ use anstyle::{AnsiColor, Style};
 pub(crate) const STYLE: Style = AnsiColor::Red.on_default().bold();
 
 /// The exit status of a command that could not start. (1 is for a command that ran and found fault.)
-pub(crate) const COULD_NOT_START: u8 = 2;
+const COULD_NOT_START: u8 = 2;
+
+/// The exit status of a command that had to stop before its end.
+const STOPPED: u8 = 3;
 
 /// A message for the one who called: what went wrong, and what to do next.
 #[derive(Debug)]
-pub(crate) struct Failure(String);
+pub(crate) struct Failure {
+    message: String,
+    status: u8,
+}
 
 impl Failure {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Failure(message.into())
+        Failure { message: message.into(), status: COULD_NOT_START }
+    }
+
+    /// What stopped a command that had begun.
+    pub(crate) fn stopped(error: &io::Error) -> Self {
+        Failure { message: format!("stopped before the end: {error}"), status: STOPPED }
+    }
+
+    /// The exit status it ends the program with.
+    pub(crate) fn status(&self) -> u8 {
+        self.status
     }
 
     /// A file that cannot be read.
@@ -28,17 +44,17 @@ impl Failure {
             io::ErrorKind::InvalidData => ": it must be UTF-8 text",
             _ => "",
         };
-        Failure(format!("cannot read the {what} `{}`: {error}{hint}", path.display()))
+        Failure::new(format!("cannot read the {what} `{}`: {error}{hint}", path.display()))
     }
 
     /// A file that cannot be written.
     pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Self {
-        Failure(format!("cannot write `{}`: {error}", path.display()))
+        Failure::new(format!("cannot write `{}`: {error}", path.display()))
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(&self.message)
     }
 }

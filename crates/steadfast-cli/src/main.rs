@@ -35,6 +35,6 @@ fn main() -> ExitCode {
     };
     outcome.unwrap_or_else(|failure| {
         anstream::eprintln!("{}error:{} {failure}", failure::STYLE.render(), failure::STYLE.render_reset());
-        ExitCode::from(failure::COULD_NOT_START)
+        ExitCode::from(failure.status())
     })
 }

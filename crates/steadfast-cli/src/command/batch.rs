@@ -1,8 +1,8 @@
 //! `steadfast batch`: a stream of calls in, a stream of answers out, in order.
 //!
-//! Three threads in a row: one reads chunks of whole lines, one has them answered, one writes. Within a chunk lines
-//! are read in parallel and answered in parallel, all lines of one user by the same worker, so that what a user's
-//! earlier call stored is there for the later one. Memory is bounded by the chunks under way, whatever the input.
+//! A thread reads ahead, chunks of whole lines ([`chunk`](super::chunk)). Within a chunk lines are read in parallel and
+//! answered in parallel, all lines of one user by the same worker, so that what a user's earlier call stored is there
+//! for the later one. Memory is bounded by the chunks under way, whatever the input.
 
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -21,15 +21,32 @@ use steadfast::engine::policy::OnStorageError;
 use steadfast::line::{self, Line, LineError};
 use steadfast::storage::MemoryStorage;
 
+use super::chunk::{self, Chunk};
 use super::input::ActivationArgument;
 use crate::failure::Failure;
 
 /// Answer a stream of calls, one JSON object a line
 ///
-/// Each line is a call such as {"op":"activate","campaignKey":"checkout","userId":"Ashley"}; each answer is
-/// {"i":0,"result":...} in the same order. Lines are numbered from 0, blank ones are skipped.
+/// Each answer is {"i":0,"result":...}, in the order of the calls. Lines are numbered from 0, blank ones are skipped.
+/// A call that the official SDK would refuse gets its null or false; --explain says why.
 ///
-/// Exit status: 0 all lines answered, 1 some line was malformed (its answer has an "error"), 2 could not start.
+/// The calls:
+///   {"op":"activate","campaignKey":"checkout-button","userId":"Ashley","options":{...}}
+///   {"op":"getVariationName","campaignKey":...,"userId":...}
+///   {"op":"isFeatureEnabled","campaignKey":...,"userId":...}
+///   {"op":"getFeatureVariableValue","campaignKey":...,"variableKey":...,"userId":...}
+///   {"op":"track","campaignKey":KEY or [KEYS] or null,"userId":...,"goalIdentifier":"purchase"}
+///   {"op":"push","tagKey":...,"tagValue":...,"userId":...} or {"op":"push","customDimensionMap":{...},"userId":...}
+///   {"op":"storage_put","record":{"userId":...,"campaignKey":...,"variationName":...}}
+/// with these options, all of them optional: customVariables, variationTargetingVariables, userStorageData, metaData,
+/// revenueValue, eventProperties, goalTypeToTrack, shouldTrackReturningUser, userAgent, userIpAddress.
+///
+/// Example:
+///   echo '{"op":"activate","campaignKey":"checkout-button","userId":"Ashley"}' |
+///     steadfast batch --settings settings.json --storage memory: --explain
+///
+/// Exit status: 0 all lines answered, 1 some line was malformed (its answer has an "error"), 2 could not start,
+/// 3 stopped before the end.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
@@ -51,7 +68,7 @@ pub(crate) struct Arguments {
     /// What happens when the storage cannot answer
     #[arg(long, value_enum, default_value_t = OnStorageErrorArgument::Decide)]
     on_storage_error: OnStorageErrorArgument,
-    /// After the last answer, write all stored records as one line {"storage":[...]}
+    /// After the last answer, where there is a storage, write all its records as one line {"storage":[...]}
     #[arg(long)]
     dump_storage: bool,
     /// Add to each answer why it is what it is
@@ -81,19 +98,17 @@ impl std::str::FromStr for StorageUrl {
         match url {
             "none:" => Ok(StorageUrl::None),
             "memory:" => Ok(StorageUrl::Memory),
-            _ => Err("expected `none:` or `memory:`".to_owned()),
+            _ => Err("expected `none:` or `memory:`, with the colon".to_owned()),
         }
     }
 }
 
-/// A chunk is what one read of this many bytes brings, up to its last line end.
-const CHUNK: usize = 1 << 20;
-
-/// Chunks that wait between two stages.
-const WAITING: usize = 2;
+/// A chunk of fewer lines than this is answered in place: threads would cost more than they bring.
+const FEW: usize = 64;
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    super::refuse_to_overwrite(&arguments.output, &[&arguments.settings, &arguments.input])?;
     let settings = Arc::new(super::settings(&arguments.settings)?);
     let policy = Policy {
         activation: arguments.activation.into(),
@@ -131,7 +146,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
         // Whoever reads the answers has had enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        Err(error) => Err(Failure::new(format!("stopped before the end: {error}"))),
+        Err(error) => Err(Failure::stopped(&error)),
     }
 }
 
@@ -151,67 +166,57 @@ struct Answers {
 
 impl Batch<'_> {
     /// Answers everything; how many lines were malformed.
-    fn run(&self, mut input: impl Read + Send, output: &mut impl Write, progress: &ProgressBar) -> io::Result<u64> {
-        let (chunk_sender, chunks) = mpsc::sync_channel::<io::Result<Vec<u8>>>(WAITING);
-        let (answer_sender, answers) = mpsc::sync_channel::<io::Result<Answers>>(WAITING);
-        thread::scope(|scope| {
-            scope.spawn(move || {
-                let mut carried = Vec::new();
-                loop {
-                    let chunk = next_chunk(&mut input, &mut carried);
-                    let last = !matches!(&chunk, Ok(chunk) if !chunk.is_empty());
-                    if matches!(&chunk, Ok(chunk) if chunk.is_empty()) || chunk_sender.send(chunk).is_err() || last {
-                        break;
+    fn run(
+        &self,
+        input: impl Read + Send + 'static,
+        output: &mut impl Write,
+        progress: &ProgressBar,
+    ) -> io::Result<u64> {
+        let chunks = chunk::read_ahead(input);
+        let (mut first, mut malformed) = (0, 0);
+        loop {
+            let chunk = match chunks.try_recv() {
+                Ok(chunk) => chunk?,
+                Err(mpsc::TryRecvError::Disconnected) => return Ok(malformed),
+                Err(mpsc::TryRecvError::Empty) => {
+                    // Nobody is kept waiting for answers that are there.
+                    output.flush()?;
+                    match chunks.recv() {
+                        Ok(chunk) => chunk?,
+                        Err(mpsc::RecvError) => return Ok(malformed),
                     }
                 }
-            });
-            scope.spawn(move || {
-                let mut first = 0;
-                for chunk in chunks {
-                    let answered = chunk.map(|chunk| self.answer(&chunk, &mut first));
-                    if answer_sender.send(answered).is_err() {
-                        break;
-                    }
+            };
+            let answered = match &chunk {
+                Chunk::Lines(lines) => self.answer(lines, &mut first),
+                Chunk::LongLine => {
+                    first += 1;
+                    Answers::of_long_line(first - 1)
                 }
-            });
-            let mut malformed = 0;
-            loop {
-                let answered = match answers.try_recv() {
-                    Ok(answered) => answered?,
-                    Err(mpsc::TryRecvError::Disconnected) => break,
-                    Err(mpsc::TryRecvError::Empty) => {
-                        // Nobody is kept waiting for answers that are there.
-                        output.flush()?;
-                        match answers.recv() {
-                            Ok(answered) => answered?,
-                            Err(mpsc::RecvError) => break,
-                        }
-                    }
-                };
-                output.write_all(&answered.text)?;
-                malformed += answered.malformed;
-                progress.inc(answered.bytes_read);
-            }
-            Ok(malformed)
-        })
+            };
+            output.write_all(&answered.text)?;
+            malformed += answered.malformed;
+            progress.inc(answered.bytes_read);
+        }
     }
 
     /// Answers the lines of a chunk; `first` is the number of its first line, and of the next chunk's afterwards.
     fn answer(&self, chunk: &[u8], first: &mut u64) -> Answers {
         let lines: Vec<&[u8]> =
             chunk.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect();
-        let read = self.in_parallel(&lines, read);
+        let workers = if lines.len() < FEW { 1 } else { self.workers };
+        let read = in_parallel(workers, &lines, read);
         // All lines of a user go to one worker, in their order.
-        let mut shares: Vec<Vec<usize>> = vec![Vec::new(); self.workers];
+        let mut shares: Vec<Vec<usize>> = vec![Vec::new(); workers];
         for (place, line) in read.iter().enumerate() {
             let user = line.as_ref().ok().and_then(Line::user);
             #[expect(clippy::cast_possible_truncation, reason = "any part of a hash chooses a worker")]
-            let worker = user.map_or(place, |user| self.users.hash_one(user) as usize) % self.workers;
+            let worker = user.map_or(place, |user| self.users.hash_one(user) as usize) % workers;
             shares[worker].push(place);
         }
         let base = *first;
         *first += lines.len() as u64;
-        let answered = self.in_parallel(&shares, |share| {
+        let answered = in_parallel(workers, &shares, |share| {
             let mut text = Vec::new();
             let mut malformed = 0;
             let mut ends = Vec::with_capacity(share.len());
@@ -248,25 +253,33 @@ impl Batch<'_> {
         };
         line.is_err()
     }
+}
 
-    fn in_parallel<T: Sync, R: Send>(&self, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-        let share = items.len().div_ceil(self.workers).max(1);
-        thread::scope(|scope| {
-            let work = &work;
-            let mut shares = items.chunks(share);
-            let own = shares.next();
-            let handles: Vec<_> =
-                shares.map(|share| scope.spawn(move || share.iter().map(work).collect::<Vec<R>>())).collect();
-            let mut results: Vec<R> = own.map(|share| share.iter().map(work).collect()).unwrap_or_default();
-            for handle in handles {
-                match handle.join() {
-                    Ok(share) => results.extend(share),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            results
-        })
+impl Answers {
+    fn of_long_line(number: u64) -> Answers {
+        let text = format!("{{\"i\":{number},\"error\":\"is longer than {} MiB\"}}\n", chunk::LONGEST_LINE >> 20);
+        Answers { text: text.into_bytes(), malformed: 1, bytes_read: chunk::LONGEST_LINE as u64 }
     }
+}
+
+/// Works on items by so many threads, this one included; the results in the order of the items.
+fn in_parallel<T: Sync, R: Send>(workers: usize, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let share = items.len().div_ceil(workers).max(1);
+    thread::scope(|scope| {
+        let work = &work;
+        let mut shares = items.chunks(share);
+        let own = shares.next();
+        let handles: Vec<_> =
+            shares.map(|share| scope.spawn(move || share.iter().map(work).collect::<Vec<R>>())).collect();
+        let mut results: Vec<R> = own.map(|share| share.iter().map(work).collect()).unwrap_or_default();
+        for handle in handles {
+            match handle.join() {
+                Ok(share) => results.extend(share),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        results
+    })
 }
 
 /// Why a line has no answer.
@@ -287,30 +300,6 @@ impl std::fmt::Display for Malformed {
 fn read<'l>(line: &&'l [u8]) -> Result<Line<'l>, Malformed> {
     let text = std::str::from_utf8(line).map_err(|_| Malformed::NotText)?;
     Line::parse(text).map_err(Malformed::Line)
-}
-
-/// The next chunk of whole lines, as soon as there is one; empty at the end. What follows the last line end is carried
-/// over to the next.
-fn next_chunk(input: &mut impl Read, carried: &mut Vec<u8>) -> io::Result<Vec<u8>> {
-    let mut chunk = std::mem::take(carried);
-    loop {
-        let searched = chunk.len();
-        chunk.resize(searched + CHUNK, 0);
-        let read = loop {
-            match input.read(&mut chunk[searched..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read,
-            }
-        };
-        chunk.truncate(searched + *read.as_ref().unwrap_or(&0));
-        if read? == 0 {
-            return Ok(chunk);
-        }
-        if let Some(end) = chunk[searched..].iter().rposition(|byte| *byte == b'\n') {
-            *carried = chunk.split_off(searched + end + 1);
-            return Ok(chunk);
-        }
-    }
 }
 
 fn workers() -> usize {
@@ -364,33 +353,4 @@ fn dump(memory: &MemoryStorage, output: &mut impl Write) -> io::Result<()> {
         output.write_all(record.to_json().to_string().as_bytes())?;
     }
     output.write_all(b"]}\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(text: &str, expected: &[&str]) {
-        let mut input = text.as_bytes();
-        let mut carried = Vec::new();
-        let mut chunks = Vec::new();
-        loop {
-            let chunk = next_chunk(&mut input, &mut carried).unwrap_or_default();
-            if chunk.is_empty() {
-                break;
-            }
-            chunks.push(String::from_utf8_lossy(&chunk).into_owned());
-        }
-        assert_eq!(chunks, expected);
-    }
-
-    #[test]
-    fn chunks_end_at_line_ends() {
-        check("", &[]);
-        check("a\nb\n", &["a\nb\n"]);
-        check("a\nb", &["a\n", "b"]);
-        check("b", &["b"]);
-        let long = "x".repeat(CHUNK * 2);
-        check(&format!("{long}\ny"), &[&format!("{long}\n"), "y"]);
-    }
 }

@@ -5,7 +5,8 @@
 mod scene;
 mod story;
 
-use std::fs;
+use std::fs::File;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -37,7 +38,10 @@ pub(crate) struct Arguments {
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Some(path) = &arguments.save_settings {
-        fs::write(path, scene::SETTINGS).map_err(|error| Failure::cannot_write(path, &error))?;
+        // What is there already may be somebody's own.
+        File::create_new(path)
+            .and_then(|mut file| file.write_all(scene::SETTINGS.as_bytes()))
+            .map_err(|error| Failure::cannot_write(path, &error))?;
     }
     let scene = Scene::new(arguments.users)?;
     let without = scene.play(None)?;

@@ -33,8 +33,8 @@ use crate::terminal::{self, text};
 /// and what would be stored and sent. Nothing is really stored or sent.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  steadfast explain --settings settings.json --campaign checkout --user Ashley
-  steadfast explain --settings settings.json --campaign checkout --user Ashley \\
+  steadfast explain --settings settings.json --campaign checkout-button --user Ashley
+  steadfast explain --settings settings.json --campaign checkout-button --user Ashley \\
       --variables '{\"plan\":\"gold\"}' \\
       --stored '{\"campaignKey\":\"checkout\",\"userId\":\"Ashley\",\"variationName\":\"Green\"}'")]
 pub(crate) struct Arguments {

@@ -35,8 +35,8 @@ use crate::terminal::text::share;
 /// Exit status: 0 also where the split does not match, unless --fail-on-mismatch is given (then 1); 2 could not start.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  steadfast simulate --settings settings.json --campaign checkout
-  steadfast simulate --settings settings.json --campaign checkout --users 1000000 \\
+  steadfast simulate --settings settings.json --campaign checkout-button
+  steadfast simulate --settings settings.json --campaign checkout-button --users 1000000 \\
       --variables '{\"plan\":\"gold\"}' --svg split.svg")]
 pub(crate) struct Arguments {
     /// The settings file
@@ -103,6 +103,9 @@ struct Part {
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if let Some(picture) = &arguments.svg {
+        crate::command::refuse_to_overwrite(picture, &[&arguments.settings])?;
+    }
     let settings = crate::command::settings(&arguments.settings)?;
     let campaign = input::campaign(&settings, &arguments.campaign, &arguments.settings)?;
     let options = Options {

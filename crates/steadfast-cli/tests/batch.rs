@@ -1,0 +1,133 @@
+//! `batch` as a program among others: streams that end early, outputs that fail, lines that are no calls.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod command;
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use command::{Scratch, even, settings, steadfast, steadfast_with_input};
+use serde_json::Value;
+
+/// More than any pipe and all chunks on the way hold.
+const MANY: usize = 100_000;
+
+fn calls(count: usize) -> String {
+    (0..count)
+        .map(|number| format!("{{\"op\":\"activate\",\"campaignKey\":\"checkout\",\"userId\":\"user-{number}\"}}\n"))
+        .collect()
+}
+
+/// Runs `work`, and fails if it has not come to an end after a minute.
+fn ends<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(work()));
+    receiver.recv_timeout(Duration::from_secs(60)).unwrap()
+}
+
+#[test]
+fn a_reader_that_has_had_enough_ends_it() {
+    let scratch = Scratch::new("batch-head");
+    let file = scratch.settings(&settings(&[even(1, "checkout")]));
+    let status = ends(move || {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_steadfast"))
+            .args(["batch", "--settings", &file])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        // The pipe breaks while this is being written, which is the point.
+        let writer = thread::spawn(move || drop(input.write_all(calls(MANY).as_bytes())));
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        assert!(first.starts_with("{\"i\":0,"), "{first}");
+        let status = child.wait().unwrap();
+        writer.join().unwrap();
+        status
+    });
+    assert!(status.success(), "{status}");
+}
+
+#[test]
+fn answers_are_there_while_calls_still_come() {
+    let scratch = Scratch::new("batch-live");
+    let file = scratch.settings(&settings(&[even(1, "checkout")]));
+    ends(move || {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_steadfast"))
+            .args(["batch", "--settings", &file])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
+        for number in 0..3 {
+            input.write_all(calls(1).as_bytes()).unwrap();
+            let answer = answers.next().unwrap().unwrap();
+            assert!(answer.starts_with(&format!("{{\"i\":{number},")), "{answer}");
+        }
+        drop(input);
+        assert!(child.wait().unwrap().success());
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_output_that_is_full_is_said_and_ends_it() {
+    let scratch = Scratch::new("batch-full");
+    let file = scratch.settings(&settings(&[even(1, "checkout")]));
+    let input = scratch.file("calls.ndjson", &calls(MANY));
+    let run = ends(move || steadfast(&["batch", "--settings", &file, "--input", &input, "--output", "/dev/full"]));
+    assert_eq!(run.status, 3, "{}", run.errors);
+    assert!(run.errors.contains("stopped before the end"), "{}", run.errors);
+}
+
+#[test]
+fn order_and_numbers_hold_over_many_chunks() {
+    let scratch = Scratch::new("batch-order");
+    let file = scratch.settings(&settings(&[even(1, "checkout")]));
+    let input = scratch.file("calls.ndjson", &calls(MANY));
+    let one = steadfast(&["batch", "--settings", &file, "--input", &input, "--storage", "memory:"]);
+    assert_eq!(one.status, 0, "{}", one.errors);
+    let answers: Vec<Value> = one.output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers.len(), MANY);
+    for (number, answer) in answers.iter().enumerate() {
+        assert_eq!(answer["i"], number);
+    }
+    let again = steadfast(&["batch", "--settings", &file, "--input", &input]);
+    assert_eq!(one.output, again.output, "new users get the same with and without a storage");
+}
+
+#[test]
+fn lines_that_are_no_calls_are_answered_in_their_place() {
+    let scratch = Scratch::new("batch-lines");
+    let file = scratch.settings(&settings(&[even(1, "checkout")]));
+    let long = "x".repeat((16 << 20) + (2 << 20));
+    let input = format!("\u{feff}{}\r\n\n{long}\n[1]\n{{\"op\":\"dance\"}}\n{}", calls(1).trim(), calls(1));
+    let run = steadfast_with_input(&["batch", "--settings", &file], &input);
+    assert_eq!(run.status, 1);
+    run.has_lines(&[
+        "{\"i\":0,\"result\":\"",
+        "{\"i\":1,\"error\":\"is longer than 16 MiB\"}",
+        "{\"i\":2,\"error\":\"is a list, expected an object with an `op`\"}",
+        "{\"i\":3,\"error\":\"unknown op `dance`\"}",
+        "{\"i\":4,\"result\":\"",
+    ]);
+    assert!(run.errors.contains("3 lines were malformed"), "{}", run.errors);
+}
+
+#[test]
+fn files_that_are_read_are_not_written_over() {
+    let scratch = Scratch::new("batch-same");
+    let file = scratch.settings(&settings(&[even(1, "checkout")]));
+    let input = scratch.file("calls.ndjson", &calls(3));
+    for output in [&input, &file] {
+        steadfast(&["batch", "--settings", &file, "--input", &input, "--output", output])
+            .refuses(&["would be overwritten"]);
+    }
+    assert_eq!(std::fs::read_to_string(&input).unwrap(), calls(3));
+}
