@@ -13,7 +13,7 @@ use crate::run::{self, Outcome, cargo, run};
 pub(crate) fn test() -> Outcome {
     needs("node", "Node.js 20 or later: the official SDK is the oracle of some tests")?;
     needs("npm", "npm, which comes with Node.js: it installs the official SDK")?;
-    run(&mut cargo(&["test", "--workspace", "--all-targets"]))?;
+    run(&mut cargo(&["test", "--workspace", "--lib", "--bins", "--tests"]))?;
     run(&mut cargo(&["test", "--workspace", "--doc"]))?;
     compare(&["--requests".to_owned(), "10000".to_owned()])
 }

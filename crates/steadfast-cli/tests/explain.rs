@@ -37,9 +37,9 @@ fn every_stage_of_a_fresh_assignment() {
         "▒ Green    50 %  5,001 to 10,000\n",
         "hash of \"231_888888_Ashley\" is 784172959",
         "What happens next",
-        "→ VWO hears of a visitor of Control",
+        "→ VWO would hear of a visitor of Control",
         "visitor A46F7AA3A53150368683EE064793BAFD",
-        "→ The storage keeps a new record",
+        "→ A storage would keep a new record",
         r#"{"campaignKey":"checkout","userId":"Ashley","variationName":"Control"}"#,
         "→ The integrations hook is called",
     ]);
@@ -118,7 +118,7 @@ fn what_is_stored_comes_first() {
     explain("stale", &settings, &["--stored", &json!([record("Gone")]).to_string()]).has_lines(&[
         "Ashley gets Control\n",
         " 2 – Ashley is stored with Gone, which the campaign does not have any more",
-        "→ The storage replaces the record, whose variation Gone is gone",
+        "→ The storage would replace the record, whose variation Gone is gone",
         "Worth a look",
         "! the stored record names a variation that the campaign does not have",
     ]);
@@ -132,7 +132,7 @@ fn goals_are_counted_once() {
     let settings = settings(&[even(231, "checkout")]);
     explain("track", &settings, &["--verb", "track"]).has_lines(&[
         "Goal purchase is counted for Ashley, who has Control",
-        "→ VWO hears of the goal purchase",
+        "→ VWO would hear of the goal purchase",
         r#"{"activated":false,"campaignKey":"checkout","goalIdentifier":"purchase","#,
     ]);
     let stored = r#"{"campaignKey":"checkout","variationName":"Green","goalIdentifier":"purchase"}"#;

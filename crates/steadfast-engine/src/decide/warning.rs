@@ -5,6 +5,7 @@ use std::fmt;
 /// One thing met on the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Warning {
     /// Data the caller passed names another user, and was not used (decision D-2).
     CallerDataOfAnotherUser,
@@ -23,7 +24,7 @@ pub enum Warning {
 }
 
 /// A set of [`Warning`]s.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub struct Warnings(u8);
 
 impl Warning {
@@ -58,6 +59,12 @@ impl Warnings {
 
     pub(crate) fn add(&mut self, warning: Warning) {
         self.0 |= 1 << warning as u8;
+    }
+}
+
+impl fmt::Debug for Warnings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_set().entries(self.iter()).finish()
     }
 }
 

@@ -258,7 +258,8 @@ fn campaign_kind<'a>(name: &str, problems: &mut Problems<'a>) -> CampaignKind {
             if !other.is_empty() {
                 problems.at("type", |problems| {
                     problems.warn(format!(
-                        "`{other}` is not a known type, expected `VISUAL_AB`, `FEATURE_TEST` or `FEATURE_ROLLOUT`"
+                        "`{other}` is not a known type, expected `VISUAL_AB`, `FEATURE_TEST` or `FEATURE_ROLLOUT`: calls that are \
+                         made for one of these are refused"
                     ));
                 });
             }

@@ -1,6 +1,7 @@
 //! The compiled settings: immutable, indexed, without a trace of the file's many spellings.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use rustc_hash::FxBuildHasher;
 
@@ -10,7 +11,6 @@ use crate::bucket::{Bucketer, HashInput, Murmur3, Range, VisitorNamespace};
 use crate::segment::Segment;
 
 /// A settings file, ready for decisions. Made by [`Settings::compile`](Settings::compile); shared behind an `Arc`.
-#[derive(Debug)]
 pub struct Settings {
     pub(crate) account: Id,
     pub(crate) sdk_key: Option<Box<str>>,
@@ -146,6 +146,17 @@ pub enum GroupAlgorithm {
         /// Members with a weight, in member order.
         weights: Box<[(CampaignIndex, f64)]>,
     },
+}
+
+/// In short: the settings stand in every request and decision, and a file has thousands of lines.
+impl fmt::Debug for Settings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Settings")
+            .field("account", &self.account.text)
+            .field("campaigns", &self.campaigns.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Settings {

@@ -32,7 +32,7 @@ fn step(effect: &Effect<'_, '_>) -> Next {
             let id = variation.map_or("", |variation| variation.id().as_str());
             let visitor = impression.visitor();
             Next {
-                sentence: format!("VWO hears of a visitor of {}", shown(name)),
+                sentence: format!("VWO would hear of a visitor of {}", shown(name)),
                 detail: format!("campaign {}, variation {id}, visitor {}", campaign.id().as_str(), visitor.as_str()),
                 is_silent: false,
                 json: json!({ "effect": "send", "event": "impression", "campaignId": campaign.id().as_str(),
@@ -57,7 +57,7 @@ fn step(effect: &Effect<'_, '_>) -> Next {
                 })
                 .collect();
             Next {
-                sentence: format!("VWO hears of the goal {}", shown(tracking.goal())),
+                sentence: format!("VWO would hear of the goal {}", shown(tracking.goal())),
                 detail: format!("{}, visitor {}", places.join("; "), visitor.as_str()),
                 is_silent: false,
                 json: json!({ "effect": "send", "event": "conversion", "goal": tracking.goal(),
@@ -67,12 +67,13 @@ fn step(effect: &Effect<'_, '_>) -> Next {
         Effect::Store(write) => {
             let record = write.to_record().to_json();
             let (condition, why) = match write.precondition() {
-                Precondition::Absent => ("absent", "The storage keeps a new record".to_owned()),
-                Precondition::Stored => ("stored", "The storage adds to the record".to_owned()),
-                Precondition::Replaces(gone) => {
-                    ("replaces", format!("The storage replaces the record, whose variation {} is gone", shown(gone)))
-                }
-                Precondition::Unknown => ("unknown", "The storage keeps a new record if it has none".to_owned()),
+                Precondition::Absent => ("absent", "A storage would keep a new record".to_owned()),
+                Precondition::Stored => ("stored", "The storage would add to the record".to_owned()),
+                Precondition::Replaces(gone) => (
+                    "replaces",
+                    format!("The storage would replace the record, whose variation {} is gone", shown(gone)),
+                ),
+                Precondition::Unknown => ("unknown", "A storage would keep a new record if it has none".to_owned()),
             };
             let detail = record.to_string();
             let json = json!({ "effect": "store", "condition": condition, "record": record });
