@@ -1,4 +1,5 @@
-//! The project's golden data through the library: not one difference from the official SDK.
+//! Golden data through the library, the project's own and, where it is there, all of it: not one difference from the
+//! official SDK.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod checks;
@@ -6,7 +7,7 @@ mod places;
 
 use std::path::PathBuf;
 
-use places::workspace;
+use places::{shared_vectors, workspace};
 use steadfast::engine::policy::Activation;
 
 fn units(split: &str) -> PathBuf {
@@ -49,4 +50,21 @@ fn segments_agree() {
 #[test]
 fn odd_segments_agree() {
     assert_eq!(checks::segments(&units("quirks")), (4000, 16));
+}
+
+#[test]
+fn all_cases_agree_if_shared_is_there() {
+    let Some(vectors) = shared_vectors() else { return };
+    assert_eq!(checks::cases(&vectors.join("public"), Activation::Optional), 40_615);
+}
+
+#[test]
+fn all_units_agree_if_shared_is_there() {
+    let Some(vectors) = shared_vectors() else { return };
+    let units = vectors.join("public/units");
+    assert_eq!(checks::hashes(&units), 1500);
+    assert_eq!(checks::visitors(&units), 300);
+    assert_eq!(checks::ranges(&units), 500);
+    assert_eq!(checks::segments(&units), (2500, 0));
+    assert_eq!(checks::segments(&vectors.join("quirks/units")), (4000, 16));
 }

@@ -1,10 +1,10 @@
 //! Mutually exclusive groups.
 
 use serde_json::{Value, json};
-use steadfast::engine::Policy;
 use steadfast::engine::policy::OnStorageError;
+use steadfast::engine::{Options, Policy, Reason};
 
-use super::{Scene, activate, call, campaign, record, settings, track, with};
+use super::{Scene, activate, campaign, record, settings, track, with};
 
 /// Campaigns `c1`, `c2`, … in the group 7, which has these fields besides.
 fn grouped(members: u32, group: &Value) -> Value {
@@ -23,9 +23,8 @@ fn a_gap_between_random_ranges_is_no_error() {
     for number in 0..2000 {
         let user = format!("user{number}");
         let winner = |key: &str| {
-            let options = steadfast::engine::Options::NONE;
-            let decision = scene.client.variation_name(key, &user, options).unwrap();
-            decision.reason() == steadfast::engine::Reason::NoGroupWinner
+            let decision = scene.client.variation_name(key, &user, Options::NONE).unwrap();
+            decision.reason() == Reason::NoGroupWinner
         };
         if winner("c1") && winner("c2") && winner("c3") {
             unlucky += 1;
@@ -54,9 +53,15 @@ fn a_campaign_that_its_group_does_not_list_loses_to_the_only_member() {
     let mut file = grouped(2, &json!({}));
     file["groups"]["7"]["campaigns"] = json!([2]);
     file["campaigns"][1]["variations"][0]["name"] = json!("Only in c2");
-    // Called campaigns always compete; the first half of the buckets is its own.
+    // Only members compete, so c2 is alone and wins at once, whatever a user's bucket is.
     let scene = Scene::without_storage(&file);
     scene.check(&activate("c1", &json!({})), &Value::Null);
+    for number in 0..50 {
+        let user = format!("user{number}");
+        let decision = scene.client.activate("c1", &user, Options::NONE).unwrap();
+        assert_eq!((decision.reason(), decision.variation_name()), (Reason::LostGroup, None), "{user}");
+        assert!(scene.client.activate("c2", &user, Options::NONE).unwrap().variation().is_some(), "{user}");
+    }
 }
 
 #[test]
@@ -98,7 +103,7 @@ fn algorithms_may_be_text_or_null() {
     for random in [json!("1"), json!(null)] {
         let scene = Scene::without_storage(&grouped(2, &json!({"et": random, "wt": {}})));
         let winners = ["c1", "c2"].map(|key| {
-            let decision = scene.client.variation_name(key, "Ashley", steadfast::engine::Options::NONE).unwrap();
+            let decision = scene.client.variation_name(key, "Ashley", Options::NONE).unwrap();
             decision.variation().is_some()
         });
         assert_eq!(winners.iter().filter(|won| **won).count(), 1, "et {random}");
@@ -115,19 +120,49 @@ fn priorities_compare_ids_by_value() {
 
 #[test]
 fn a_failing_look_up_of_a_member_decides_by_the_policy() {
-    // the whole call fails in the official SDK.
+    // the whole call fails in the official SDK. Nothing is written: the user may be in the member.
     let file = grouped(2, &json!({"et": 2, "p": [1]}));
-    let scene = Scene::new(&file).failing_for("c2");
+    let scene = Scene::new(&file).stored(&record("c2", "Variation-1")).failing_for("c2");
     scene.check(&activate("c1", &json!({})), &json!("Control"));
+    scene.check_calls(&["get c1", "get c2"]);
+    scene.check(&track(&json!("c1"), "g1", &json!({})), &json!({"c1": true}));
+    scene.check_calls(&["get c1", "get c2"]);
+    scene.recover();
+    scene.check(&activate("c1", &json!({})), &Value::Null);
+    scene.check(&activate("c2", &json!({})), &json!("Variation-1"));
+    assert_eq!((scene.record("c1"), scene.record("c2")), (None, Some(record("c2", "Variation-1"))));
     let policy = Policy { on_storage_error: OnStorageError::NoVariation, ..Policy::default() };
     let scene = Scene::with_policy(&file, policy).failing_for("c2");
     scene.check(&activate("c1", &json!({})), &Value::Null);
+    scene.check_calls(&["get c1", "get c2"]);
+}
+
+#[test]
+fn the_called_campaign_is_kept_once_its_members_can_be_looked_up() {
+    // after the outage the same decision is made, and this time it stays.
+    let scene = Scene::new(&grouped(2, &json!({"et": 2, "p": [1]}))).failing_times("c2", 1);
+    scene.check(&activate("c1", &json!({})), &json!("Control"));
+    scene.check_calls(&["get c1", "get c2"]);
+    scene.check(&activate("c1", &json!({})), &json!("Control"));
+    scene.check_calls(&["get c1", "get c2", "set c1 Control"]);
 }
 
 #[test]
 fn passed_data_of_the_called_campaign_says_nothing_about_its_group() {
-    // the official SDK applies it to every member that has a variation of that name.
-    let file = grouped(2, &json!({"et": 2, "p": [1]}));
+    // to the official SDK a variation of that name in c2 means that the user is in c2, so c1 is lost to them.
+    let mut file = grouped(2, &json!({"et": 2, "p": [1]}));
+    file["campaigns"][0]["variations"] = json!([{"id": 1, "name": "Control", "weight": 100}]);
     let scene = Scene::new(&file);
-    scene.check(&call("activate", "c1", &json!({"userStorageData": record("cx", "Control")})), &json!("Control"));
+    let options = json!({"userStorageData": record("c1", "Variation-1")});
+    scene.check(&activate("c1", &options), &json!("Control"));
+    scene.check_calls(&["get c2", "get c1", "set c1 Control"]);
+}
+
+#[test]
+fn passed_data_of_another_member_keeps_the_user_there() {
+    // the official SDK takes it for the called campaign's, which has a variation of that name.
+    let scene = Scene::new(&grouped(2, &json!({"et": 2, "p": [1]})));
+    let options = json!({"userStorageData": record("c2", "Variation-1")});
+    scene.check(&activate("c1", &options), &Value::Null);
+    scene.check_calls(&["get c1"]);
 }

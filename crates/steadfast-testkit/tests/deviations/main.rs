@@ -26,18 +26,22 @@ struct Scene {
     storage: Arc<Recording>,
 }
 
-/// A storage that keeps one record for each campaign and writes down every call. A look-up of `fails` fails.
+/// A storage that keeps one record for each campaign and writes down every call. So many look-ups of a campaign fail.
 #[derive(Default)]
 struct Recording {
     records: Mutex<Vec<(String, Record)>>,
     calls: Mutex<Vec<String>>,
-    fails: Mutex<Option<String>>,
+    fails: Mutex<Option<(String, u32)>>,
 }
 
 impl UserStorage for Recording {
     fn get(&self, _user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
         self.calls.lock().unwrap().push(format!("get {campaign}"));
-        if self.fails.lock().unwrap().as_deref() == Some(campaign) {
+        if let Some((failing, times)) = &mut *self.fails.lock().unwrap()
+            && failing == campaign
+            && *times > 0
+        {
+            *times -= 1;
             return Err(StorageError::new(StorageErrorKind::Unavailable, "out of order"));
         }
         let records = self.records.lock().unwrap();
@@ -90,18 +94,26 @@ impl Scene {
         self.stored_at(&place, record)
     }
 
-    /// The same scene; looking up this campaign fails.
+    /// The same scene; looking up this campaign fails, until [`Self::recover`].
     fn failing_for(self, campaign: &str) -> Scene {
-        *self.storage.fails.lock().unwrap() = Some(campaign.to_owned());
+        self.failing_times(campaign, u32::MAX)
+    }
+
+    /// The same scene; looking up this campaign fails so many times.
+    fn failing_times(self, campaign: &str, times: u32) -> Scene {
+        *self.storage.fails.lock().unwrap() = Some((campaign.to_owned(), times));
         self
+    }
+
+    /// From now on every look-up works.
+    fn recover(&self) {
+        *self.storage.fails.lock().unwrap() = None;
     }
 
     /// The answer to `request` is `expected`.
     #[track_caller]
     fn check(&self, request: &Value, expected: &Value) {
-        let text = request.to_string();
-        let found = line::run(&Line::parse(&text).unwrap(), &self.client);
-        assert!(is_same(&found.result, expected), "{text} answers {found:?}, expected {expected}");
+        check(&self.client, request, expected);
     }
 
     /// The storage saw these calls since the last look, in order.
@@ -115,6 +127,14 @@ impl Scene {
         let records = self.storage.records.lock().unwrap();
         records.iter().find(|(place, _)| place == campaign).map(|(_, record)| record.to_json())
     }
+}
+
+/// A client's answer to `request` is `expected`.
+#[track_caller]
+fn check(client: &Client, request: &Value, expected: &Value) {
+    let text = request.to_string();
+    let found = line::run(&Line::parse(&text).unwrap(), client);
+    assert!(is_same(&found.result, expected), "{text} answers {found:?}, expected {expected}");
 }
 
 /// Settings with these campaigns. Ashley's bucket is in the first half everywhere, so her fresh variation of two

@@ -8,16 +8,37 @@ use super::{Scene, ab, activate, call, campaign, record, settings, track};
 fn passed_data_is_used_without_asking_the_storage() {
     // the official SDK asks all the same and merges field by field.
     let scene = Scene::new(&settings(&[ab()])).stored(&record("ab", "Control"));
-    scene.check(&activate("ab", &json!({"userStorageData": record("ab", "Variation-1")})), &json!("Variation-1"));
+    let passed = json!({"userStorageData": record("ab", "Variation-1")});
+    scene.check(&activate("ab", &passed), &json!("Variation-1"));
     scene.check_calls(&[]);
+    // A goal is written, and a write looks first: what is stored keeps its variation.
+    scene.check(&track(&json!("ab"), "g1", &passed), &json!({"ab": true}));
+    scene.check_calls(&["get ab", "set ab Control g1"]);
 }
 
 #[test]
 fn passed_data_with_an_unknown_variation_is_evaluated_afresh_without_asking() {
-    // exactly the record that was passed is replaced; what the storage holds instead stays.
+    // exactly the record that was passed is replaced. The only look-up is the one before the write.
+    let passed = json!({"userStorageData": record("ab", "Gone")});
+    let scene = Scene::new(&settings(&[ab()])).stored(&record("ab", "Gone"));
+    scene.check(&activate("ab", &passed), &json!("Control"));
+    scene.check_calls(&["get ab", "set ab Control"]);
     let scene = Scene::new(&settings(&[ab()]));
-    scene.check(&activate("ab", &json!({"userStorageData": record("ab", "Gone")})), &json!("Control"));
-    scene.check_calls(&["set ab Control"]);
+    scene.check(&activate("ab", &passed), &json!("Control"));
+    scene.check_calls(&["get ab", "set ab Control"]);
+}
+
+#[test]
+fn a_good_record_survives_passed_data_with_an_unknown_variation() {
+    // the official SDK writes over it.
+    let passed = json!({"userStorageData": record("ab", "Gone")});
+    let scene = Scene::new(&settings(&[ab()])).stored(&record("ab", "Variation-1"));
+    scene.check(&activate("ab", &passed), &json!("Control"));
+    scene.check_calls(&["get ab"]);
+    assert_eq!(scene.record("ab"), Some(record("ab", "Variation-1")));
+    scene.check(&track(&json!("ab"), "g1", &passed), &json!({"ab": true}));
+    scene.check_calls(&["get ab", "set ab Variation-1 g1"]);
+    scene.check(&activate("ab", &json!({})), &json!("Variation-1"));
 }
 
 #[test]
@@ -60,7 +81,7 @@ fn passed_data_serves_only_the_campaign_it_names() {
     let scene = Scene::new(&settings(&[ab(), campaign(2, "cd", "VISUAL_AB")]));
     let options = json!({"userStorageData": record("ab", "Variation-1")});
     scene.check(&track(&json!(["ab", "cd"]), "g1", &options), &json!({"ab": true, "cd": true}));
-    scene.check_calls(&["get cd", "set ab Variation-1 g1", "set cd Control g1"]);
+    scene.check_calls(&["get cd", "get ab", "set ab Variation-1 g1", "set cd Control g1"]);
 }
 
 #[test]
@@ -82,7 +103,7 @@ fn an_empty_list_of_records_is_a_mistake() {
 }
 
 #[test]
-fn the_documents_program_tracks_on_the_first_visit() {
+fn a_program_whose_get_works_tracks_on_the_first_visit() {
     // data fetched before `activate`, the same options given to `track`.
     for fetched in [json!({}), json!(null), json!({"id": 1, "userId": "Ashley", "campaignKey": "ab"})] {
         let scene = Scene::new(&settings(&[ab()]));

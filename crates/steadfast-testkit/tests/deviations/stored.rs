@@ -1,12 +1,16 @@
 //! What is stored: goals, activation, failures, who wins.
 
-use serde_json::{Value, json};
-use steadfast::engine::policy::{Activation, EventArchitectureGoals, MetaDataRule, OnStorageError};
-use steadfast::engine::verb;
-use steadfast::engine::{Answer, Effect, Options, Policy, Question, Request, Settings, Step};
-use steadfast::storage::{MemoryStorage, UserStorage};
+use std::sync::{Arc, Mutex};
 
-use super::{Scene, ab, activate, call, campaign, record, settings, track, with};
+use serde_json::{Value, json};
+use steadfast::blocking::Client;
+use steadfast::engine::policy::{Activation, EventArchitectureGoals, MetaDataRule, OnStorageError};
+use steadfast::engine::settings::wire::Json;
+use steadfast::engine::verb;
+use steadfast::engine::{Answer, Effect, Options, Policy, Question, Reason, Record, Request, Settings, Step};
+use steadfast::storage::{Claim, MemoryStorage, Merged, StorageError, StorageErrorKind, UserStorage};
+
+use super::{Scene, ab, activate, call, campaign, check, record, settings, track, with};
 
 #[test]
 fn goals_add_up_in_one_write() {
@@ -59,8 +63,20 @@ fn a_stored_record_of_another_user_or_campaign_counts_as_none() {
     //
     let others = json!({"userId": "Bill", "campaignKey": "ab", "variationName": "Variation-1"});
     for foreign in [record("cd", "Variation-1"), others] {
+        let foreign = with(foreign, &json!({"goalIdentifier": "g1_vwo_g2", "metaData": {"k": 1}}));
+        // What is written in its place is Ashley's from end to end.
         let scene = Scene::new(&settings(&[ab()])).stored_at("ab", &foreign);
         scene.check(&activate("ab", &json!({})), &json!("Control"));
+        scene.check_calls(&["get ab", "set ab Control"]);
+        assert_eq!(scene.record("ab"), Some(record("ab", "Control")));
+        scene.check(&activate("ab", &json!({})), &json!("Control"));
+        scene.check_calls(&["get ab"]);
+        // Nor was any goal of hers counted.
+        let keeping = Policy { meta_data: MetaDataRule::Keep, ..Policy::default() };
+        let scene = Scene::with_policy(&settings(&[ab()]), keeping).stored_at("ab", &foreign);
+        scene.check(&track(&json!("ab"), "g1", &json!({})), &json!({"ab": true}));
+        scene.check_calls(&["get ab", "set ab Control g1"]);
+        assert_eq!(scene.record("ab").unwrap().get("metaData"), None);
     }
 }
 
@@ -137,7 +153,8 @@ fn a_failing_storage_is_decided_without_and_never_overwritten() {
     // nobody gets a variation in the official SDK.
     let scene = Scene::new(&settings(&[ab()])).stored(&record("ab", "Variation-1")).failing_for("ab");
     scene.check(&activate("ab", &json!({})), &json!("Control"));
-    assert_eq!(scene.record("ab").unwrap()["variationName"], "Variation-1");
+    scene.check_calls(&["get ab", "get ab"]);
+    assert_eq!(scene.record("ab"), Some(record("ab", "Variation-1")));
     let policy = Policy { on_storage_error: OnStorageError::NoVariation, ..Policy::default() };
     let scene = Scene::with_policy(&settings(&[ab()]), policy).failing_for("ab");
     scene.check(&activate("ab", &json!({})), &Value::Null);
@@ -187,18 +204,113 @@ fn event_architecture_goals_can_count_once() {
 
 #[test]
 fn the_first_stored_variation_wins() {
-    // Q-28, D-10: two processes that decide at one moment leave one decision, and no goal is lost.
-    let storage = MemoryStorage::new();
-    let compiled = Settings::parse(&settings(&[ab()]).to_string()).unwrap();
-    for (variation, goal) in [("Control", "g1"), ("Variation-1", "g2")] {
-        let mut written = steadfast::engine::Record::new("Ashley", "ab", variation);
-        written.goals.push(goal);
-        let claim = steadfast::storage::Claim { record: written, condition: steadfast::storage::Condition::Absent };
-        storage.merge(claim).unwrap();
-    }
-    assert!(compiled.campaign("ab").is_some());
-    let stored = storage.get("Ashley", "ab").unwrap().unwrap();
+    // Q-28, D-10: two processes decide at one moment, the weights having moved in between. One decision is left, and no
+    // goal is lost.
+    let weighted = |weights: [u32; 2]| {
+        let mut file = settings(&[ab()]);
+        file["campaigns"][0]["variations"][0]["weight"] = json!(weights[0]);
+        file["campaigns"][0]["variations"][1]["weight"] = json!(weights[1]);
+        file
+    };
+    let (old, new) = (weighted([100, 0]), weighted([0, 100]));
+    Scene::without_storage(&new).check(&activate("ab", &json!({})), &json!("Variation-1"));
+    let memory = Arc::new(MemoryStorage::new());
+    let first = client(&old, Arc::clone(&memory));
+    // Its look-up came before the first one's write.
+    let second = client(&new, FirstLook::new(&memory, Ok(None)));
+    check(&first, &track(&json!("ab"), "g1", &json!({})), &json!({"ab": true}));
+    check(&second, &track(&json!("ab"), "g2", &json!({})), &json!({"ab": true}));
+    let stored = memory.get("Ashley", "ab").unwrap().unwrap();
     assert_eq!((stored.variation_name.as_str(), stored.goals.as_str()), ("Control", "g1_vwo_g2"));
+    check(&second, &activate("ab", &json!({})), &json!("Control"));
+}
+
+#[test]
+fn what_could_not_be_read_is_never_changed_into_another_variation() {
+    // D-8: the look-up fails, and by the time of the write the storage answers again.
+    let track_g1 = track(&json!("ab"), "g1", &json!({}));
+    let after = |stored: Option<&Value>| {
+        let scene = Scene::new(&settings(&[ab()])).failing_times("ab", 1);
+        let scene = match stored {
+            Some(stored) => scene.stored(stored),
+            None => scene,
+        };
+        scene.check(&track_g1, &json!({"ab": true}));
+        scene
+    };
+    let in_memory = |stored: Option<&Value>| {
+        let memory = Arc::new(MemoryStorage::new());
+        if let Some(stored) = stored {
+            memory.set(Record::from_json(&Json::parse(&stored.to_string()).unwrap()).unwrap()).unwrap();
+        }
+        let failure = StorageError::new(StorageErrorKind::Unavailable, "out of order");
+        let client = client(&settings(&[ab()]), FirstLook::new(&memory, Err(failure)));
+        check(&client, &track_g1, &json!({"ab": true}));
+        memory.get("Ashley", "ab").unwrap().map(|record| record.to_json())
+    };
+    let other = with(record("ab", "Variation-1"), &json!({"goalIdentifier": "g2"}));
+    after(Some(&other)).check_calls(&["get ab", "get ab"]);
+    assert_eq!(after(Some(&other)).record("ab").as_ref(), Some(&other));
+    assert_eq!(in_memory(Some(&other)).as_ref(), Some(&other));
+    // Where the storage holds the same variation the goal is added, and an empty place is filled.
+    let same = with(record("ab", "Control"), &json!({"goalIdentifier": "g2"}));
+    after(Some(&same)).check_calls(&["get ab", "get ab", "set ab Control g2_vwo_g1"]);
+    assert_eq!(in_memory(Some(&same)).unwrap()["goalIdentifier"], "g2_vwo_g1");
+    after(None).check_calls(&["get ab", "get ab", "set ab Control g1"]);
+    assert_eq!(in_memory(None).unwrap()["variationName"], "Control");
+}
+
+#[test]
+fn a_failed_look_up_gives_reading_verbs_nothing_where_activation_is_required() {
+    // nobody knows whether the user was activated.
+    let policy = Policy { activation: Activation::Required, ..Policy::default() };
+    let file = settings(&[ab(), campaign(2, "ft", "FEATURE_TEST")]);
+    let scene = Scene::with_policy(&file, policy).stored(&record("ab", "Control")).failing_for("ab");
+    let decision = scene.client.variation_name("ab", "Ashley", Options::NONE).unwrap();
+    assert_eq!((decision.variation_name(), decision.reason()), (None, Reason::StorageFailed));
+    scene.check(&track(&json!("ab"), "g1", &json!({})), &json!({"ab": false}));
+    scene.check_calls(&["get ab", "get ab"]);
+    // Whoever is activated needs no earlier activation.
+    scene.check(&activate("ab", &json!({})), &json!("Control"));
+    let scene = Scene::with_policy(&file, policy).failing_for("ft");
+    let decision = scene.client.feature_variable("ft", "Ashley", Options::NONE).unwrap();
+    assert_eq!((decision.variation_name(), decision.reason()), (None, Reason::StorageFailed));
+    scene.check(&call("isFeatureEnabled", "ft", &json!({})), &json!(true));
+    // Under our own rule a failed look-up is decided without in every verb.
+    let scene = Scene::new(&file).failing_for("ab");
+    scene.check(&call("getVariationName", "ab", &json!({})), &json!("Control"));
+    scene.check(&track(&json!("ab"), "g1", &json!({})), &json!({"ab": true}));
+}
+
+/// A storage in memory whose first look-up answers something else.
+struct FirstLook {
+    memory: Arc<MemoryStorage>,
+    first: Mutex<Option<Result<Option<Record>, StorageError>>>,
+}
+
+impl FirstLook {
+    fn new(memory: &Arc<MemoryStorage>, first: Result<Option<Record>, StorageError>) -> FirstLook {
+        FirstLook { memory: Arc::clone(memory), first: Mutex::new(Some(first)) }
+    }
+}
+
+impl UserStorage for FirstLook {
+    fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
+        let first = self.first.lock().unwrap().take();
+        first.unwrap_or_else(|| self.memory.get(user, campaign))
+    }
+
+    fn set(&self, record: Record) -> Result<(), StorageError> {
+        self.memory.set(record)
+    }
+
+    fn merge(&self, claim: Claim) -> Result<Merged, StorageError> {
+        self.memory.merge(claim)
+    }
+}
+
+fn client(settings: &Value, storage: impl UserStorage + 'static) -> Client {
+    Client::new(Arc::new(Settings::parse(&settings.to_string()).unwrap())).with_storage(storage)
 }
 
 #[test]
@@ -212,7 +324,7 @@ fn effects_come_in_the_order_event_record_hook() {
 fn the_option_of_a_call_wins_over_the_policy_for_returning_users() {
     // in `activate` of the official SDK an option `false` cannot take back what the launch says.
     let compiled = Settings::parse(&settings(&[ab()]).to_string()).unwrap();
-    let stored = || Some(steadfast::engine::Record::new("Ashley", "ab", "Control"));
+    let stored = || Some(Record::new("Ashley", "ab", "Control"));
     let policy = Policy { track_returning_users: true, ..Policy::default() };
     assert_eq!(effects(&compiled, policy, Options::NONE, stored()), ["impression", "hook"]);
     let options = Options { track_returning_users: Some(false), ..Options::default() };
@@ -220,12 +332,7 @@ fn the_option_of_a_call_wins_over_the_policy_for_returning_users() {
 }
 
 /// The effects of `activate` where this is stored.
-fn effects(
-    settings: &Settings,
-    policy: Policy,
-    options: &Options,
-    stored: Option<steadfast::engine::Record>,
-) -> Vec<String> {
+fn effects(settings: &Settings, policy: Policy, options: &Options, stored: Option<Record>) -> Vec<String> {
     let policy = Policy { has_storage: true, ..policy };
     let request = Request::new(settings, "Ashley").with_options(options).with_policy(policy);
     let mut step = verb::activate(request, "ab").unwrap();

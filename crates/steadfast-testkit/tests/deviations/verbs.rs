@@ -1,10 +1,10 @@
 //! What the verbs accept and answer.
 
 use serde_json::{Value, json};
-use steadfast::engine::Policy;
 use steadfast::engine::policy::TrackAll;
+use steadfast::engine::{Options, Policy, Reason};
 
-use super::{Scene, ab, activate, call, campaign, settings, track, with};
+use super::{Scene, ab, activate, call, campaign, record, settings, track, with};
 
 #[test]
 fn a_bandit_without_a_storage_gives_nobody_a_variation_in_any_verb() {
@@ -17,6 +17,26 @@ fn a_bandit_without_a_storage_gives_nobody_a_variation_in_any_verb() {
     scene.check(&track(&json!("ab"), "g1", &json!({})), &json!({"ab": false}));
     scene.check(&track(&json!(["ab", "ft"]), "g1", &json!({})), &json!({"ab": false, "ft": false}));
     scene.check(&call("isFeatureEnabled", "ft", &json!({})), &json!(false));
+}
+
+#[test]
+fn stale_data_does_not_stand_in_for_the_storage_of_a_bandit() {
+    // what is decided afresh is decided by weights that move. Data whose variation exists does stand in.
+    let feature = with(campaign(2, "ft", "FEATURE_TEST"), &json!({"isMAB": true}));
+    let scene = Scene::without_storage(&settings(&[with(ab(), &json!({"isMAB": true})), feature]));
+    let passed = |variation| json!({"userStorageData": [record("ab", variation), record("ft", variation)]});
+    let stale = passed("Gone");
+    scene.check(&activate("ab", &stale), &Value::Null);
+    scene.check(&call("getVariationName", "ab", &stale), &Value::Null);
+    scene.check(&track(&json!(["ab", "ft"]), "g1", &stale), &json!({"ab": false, "ft": false}));
+    scene.check(&call("isFeatureEnabled", "ft", &stale), &json!(false));
+    let good = passed("Variation-1");
+    scene.check(&activate("ab", &good), &json!("Variation-1"));
+    scene.check(&call("getVariationName", "ab", &good), &json!("Variation-1"));
+    scene.check(&track(&json!(["ab", "ft"]), "g1", &good), &json!({"ab": true, "ft": true}));
+    scene.check(&call("isFeatureEnabled", "ft", &good), &json!(true));
+    let decision = scene.client.activate("ab", "Ashley", Options::NONE).unwrap();
+    assert_eq!(decision.reason(), Reason::BanditNeedsStorage);
 }
 
 #[test]
@@ -86,8 +106,7 @@ fn a_campaign_named_twice_counts_once() {
 fn a_mistake_is_an_error_and_no_variation_is_an_answer() {
     // D-21: both are null in the official SDK.
     let scene = Scene::without_storage(&settings(&[with(ab(), &json!({"percentTraffic": 0}))]));
-    let none = steadfast::engine::Options::NONE;
-    assert!(scene.client.activate("none", "Ashley", none).is_err());
-    let decision = scene.client.activate("ab", "Ashley", none).unwrap();
-    assert_eq!(decision.reason(), steadfast::engine::Reason::NotInTraffic);
+    assert!(scene.client.activate("none", "Ashley", Options::NONE).is_err());
+    let decision = scene.client.activate("ab", "Ashley", Options::NONE).unwrap();
+    assert_eq!(decision.reason(), Reason::NotInTraffic);
 }

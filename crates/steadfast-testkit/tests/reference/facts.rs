@@ -8,12 +8,21 @@ use steadfast_testkit::compare::is_same;
 use steadfast_testkit::play::reference_options;
 use steadfast_testkit::rule;
 
-use super::checks::as_json;
+use super::checks::{self, as_json};
 use super::internals::look_up;
-use super::{facts_folder, items, raw_items};
+use super::{facts_folder, items, own_vectors, raw_items};
 
 #[test]
-fn hashes() {
+fn hashes_visitor_ids_ranges_and_segments_of_the_own_vectors() {
+    let units = own_vectors().join("public/units");
+    assert_eq!(checks::hashes(&units), 1500);
+    assert_eq!(checks::visitors(&units), 300);
+    assert_eq!(checks::ranges(&units), 500);
+    assert_eq!(checks::segments(&units), (2500, 0));
+}
+
+#[test]
+fn hashes_if_shared_is_there() {
     let Some(folder) = facts_folder() else { return };
     let rows = items(&folder, "hash.json");
     for row in &rows {
@@ -25,7 +34,7 @@ fn hashes() {
 }
 
 #[test]
-fn visitor_ids() {
+fn visitor_ids_if_shared_is_there() {
     let Some(folder) = facts_folder() else { return };
     let rows = items(&folder, "uuid.json");
     for row in &rows {
@@ -35,7 +44,7 @@ fn visitor_ids() {
 }
 
 #[test]
-fn ranges() {
+fn ranges_if_shared_is_there() {
     let Some(folder) = facts_folder() else { return };
     let rows = items(&folder, "ranges.json");
     let mut broken = 0;
@@ -50,7 +59,7 @@ fn ranges() {
 }
 
 #[test]
-fn bucketing() {
+fn bucketing_if_shared_is_there() {
     let Some(folder) = facts_folder() else { return };
     let rows = items(&folder, "bucketing.json");
     for row in &rows {
@@ -74,7 +83,7 @@ fn bucketing() {
 }
 
 #[test]
-fn segmentation() {
+fn segmentation_if_shared_is_there() {
     let Some(folder) = facts_folder() else { return };
     let rows = raw_items(&folder, "segmentation.json");
     let mut compared = 0;
@@ -143,7 +152,7 @@ fn activate(row: &Value) -> (Option<String>, Vec<String>, Vec<String>) {
 }
 
 #[test]
-fn groups() {
+fn groups_if_shared_is_there() {
     let Some(folder) = facts_folder() else { return };
     let rows = items(&folder, "groups.json");
     let mut fewer = 0;

@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 use steadfast::engine::Settings;
 use steadfast::engine::bucket::allocate;
+use steadfast_testkit::Case;
 use steadfast_testkit::compare::is_same;
 use steadfast_testkit::play::{Player, reference_options};
 use steadfast_testkit::rule;
 
 use super::checks::as_json;
-use super::{expectations, items, read};
+use super::{expectations, items, own_vectors, read};
 
 /// Settings with one campaign, and flags of the account.
 fn settings(campaign: &Value, flags: &Value, account: &Value) -> Settings {
@@ -101,32 +102,60 @@ fn cast(value: &Value, kind: &Value) -> Value {
 }
 
 #[test]
-fn bucketing_service() {
+fn campaigns_for_everybody_of_the_own_vectors() {
+    let mut compared = 0;
+    let cases = Case::all(&own_vectors().join("public")).unwrap();
+    for case in cases.iter().filter(|case| !case.has_storage) {
+        let file: Value = serde_json::from_str(&case.settings).unwrap();
+        for (request, expected) in case.requests.iter().zip(&case.expected.answers) {
+            let Ok(request) = serde_json::from_str::<Value>(request) else { continue };
+            let (Some(user), true) = (request["userId"].as_str(), request["op"] == "activate") else { continue };
+            let campaigns = file["campaigns"].as_array().unwrap();
+            let Some(campaign) = campaigns.iter().find(|one| one["key"] == request["campaignKey"]) else { continue };
+            let is_grouped = !file["campaignGroups"][campaign["id"].to_string()].is_null();
+            let is_for_everybody = campaign["segments"] == json!({}) && campaign["isForcedVariationEnabled"] != true;
+            let is_test = campaign["type"] == "VISUAL_AB" && campaign["status"] == "RUNNING";
+            // Options may make a call invalid.
+            let is_plain = !user.is_empty() && request.get("options").is_none();
+            if is_grouped || !is_for_everybody || !is_test || !is_plain {
+                continue;
+            }
+            let flags = json!({"isNB": file["isNB"], "isNBv2": file["isNBv2"]});
+            let (admitted, name) = look_up(campaign, &flags, &file["accountId"], user);
+            assert_eq!(&Ok(json!(name.filter(|_| admitted))), expected, "{}: {request}", case.name);
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 259);
+}
+
+#[test]
+fn bucketing_service_if_shared_is_there() {
     check("bucketing-service.json", 306);
 }
 
 #[test]
-fn campaign_util() {
+fn campaign_util_if_shared_is_there() {
     check("campaign-util.json", 17);
 }
 
 #[test]
-fn variation_decider() {
+fn variation_decider_if_shared_is_there() {
     check("variation-decider.json", 11);
 }
 
 #[test]
-fn visitor_ids() {
+fn visitor_ids_if_shared_is_there() {
     check("uuid.json", 4);
 }
 
 #[test]
-fn feature_casts() {
+fn feature_casts_if_shared_is_there() {
     check("feature-util.json", 12);
 }
 
 #[test]
-fn bucket_values() {
+fn bucket_values_if_shared_is_there() {
     let Some(folder) = expectations() else { return };
     let file: Value = serde_json::from_str(&read(&folder.join("bucket-values.json"))).unwrap();
     let mut compared = 0;
@@ -139,7 +168,7 @@ fn bucket_values() {
 }
 
 #[test]
-fn bucketing_tables_under_the_flags_of_their_tests() {
+fn bucketing_tables_under_the_flags_of_their_tests_if_shared_is_there() {
     let Some(folder) = expectations() else { return };
     let mut compared = 0;
     for table in items(&folder, "variation-names.json") {

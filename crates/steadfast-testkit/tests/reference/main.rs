@@ -1,6 +1,7 @@
-//! Steadfast against everything that is known of the official SDK: its complete recorded answers, the calls its own
-//! tests make, and the facts of the specification. All of it lies in `../shared`; where that is not there, each test
-//! says so in one line.
+//! Steadfast against what is known of the official SDK besides its recorded answers: the calls its own tests make, and
+//! the facts of the specification. All of it lies in `../shared`; where that is not there, the tests that are called
+//! `…_if_shared_is_there` compare nothing and say so in one line. In each module another test compares the project's
+//! own vectors by the same means.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 #[path = "../checks/mod.rs"]
@@ -9,7 +10,6 @@ mod facts;
 mod internals;
 #[path = "../places/mod.rs"]
 mod places;
-mod recorded;
 mod sequences;
 mod spec_tests;
 
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use places::shared_vectors;
+use places::{shared_vectors, workspace};
 
 /// The folder with facts of the specification.
 fn facts_folder() -> Option<PathBuf> {
@@ -28,6 +28,11 @@ fn facts_folder() -> Option<PathBuf> {
 /// The folder with the calls of the official SDK's own tests.
 fn expectations() -> Option<PathBuf> {
     shared_vectors().map(|vectors| vectors.join("expectations"))
+}
+
+/// The project's own vectors.
+fn own_vectors() -> PathBuf {
+    workspace().join("vectors")
 }
 
 fn read(path: &Path) -> String {

@@ -11,7 +11,7 @@ use steadfast_testkit::compare::is_same;
 use steadfast_testkit::play::Player;
 use steadfast_testkit::rule;
 
-use super::{expectations, items, raw_items, read};
+use super::{checks, expectations, items, own_vectors, raw_items, read};
 
 /// Steps that were compared, and those that differ, by their tags; the empty text stands for none.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -62,7 +62,12 @@ fn counts(counts: &[(&str, usize)]) -> BTreeMap<String, usize> {
 }
 
 #[test]
-fn sequences_of_the_api_tests() {
+fn generated_sequences_of_the_own_vectors() {
+    assert_eq!(checks::cases(&own_vectors().join("generated"), Activation::Required), 800);
+}
+
+#[test]
+fn sequences_of_the_api_tests_if_shared_is_there() {
     let Some(folder) = expectations() else { return };
     let compared = counts(&[
         ("", 1590),
@@ -82,7 +87,7 @@ fn sequences_of_the_api_tests() {
 }
 
 #[test]
-fn sequences_of_the_group_tests() {
+fn sequences_of_the_group_tests_if_shared_is_there() {
     let Some(folder) = expectations() else { return };
     for activation in [Activation::Optional, Activation::Required] {
         let steps = play(&folder, "groups.json", activation);
@@ -92,7 +97,7 @@ fn sequences_of_the_group_tests() {
 }
 
 #[test]
-fn tables_of_variations() {
+fn tables_of_variations_if_shared_is_there() {
     let Some(folder) = expectations() else { return };
     let mut compared = 0;
     for table in items(&folder, "variation-names.json") {
@@ -113,7 +118,7 @@ fn tables_of_variations() {
 }
 
 #[test]
-fn segments() {
+fn segments_if_shared_is_there() {
     let Some(folder) = expectations() else { return };
     let rows = raw_items(&folder, "segments.json");
     for row in &rows {
