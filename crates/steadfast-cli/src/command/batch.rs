@@ -1,8 +1,8 @@
 //! `steadfast batch`: a stream of calls in, a stream of answers out, in order.
 //!
 //! A thread reads ahead, chunks of whole lines ([`chunk`](super::chunk)). Within a chunk lines are read in parallel and
-//! answered in parallel, all lines of one user by the same worker, so that what a user's earlier call stored is there
-//! for the later one. Memory is bounded by the chunks under way, whatever the input.
+//! answered in parallel; where there is a storage, all lines of one user by the same worker, so that what a user's
+//! earlier call stored is there for the later one. Memory is bounded by the chunks under way, whatever the input.
 
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -103,8 +103,8 @@ impl std::str::FromStr for StorageUrl {
     }
 }
 
-/// A chunk of fewer lines than this is answered in place: threads would cost more than they bring.
-const FEW: usize = 64;
+/// A chunk of fewer bytes than this is answered in place: threads would cost more than they bring.
+const SMALL: usize = 1 << 14;
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -202,41 +202,70 @@ impl Batch<'_> {
 
     /// Answers the lines of a chunk; `first` is the number of its first line, and of the next chunk's afterwards.
     fn answer(&self, chunk: &[u8], first: &mut u64) -> Answers {
-        let lines: Vec<&[u8]> =
-            chunk.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect();
-        let workers = if lines.len() < FEW { 1 } else { self.workers };
-        let read = in_parallel(workers, &lines, read);
-        // All lines of a user go to one worker, in their order.
+        let workers = if chunk.len() < SMALL { 1 } else { self.workers };
+        let mut parts = in_parallel(workers, cut(chunk, workers), |part| (0, lines(part)));
+        for (number, lines) in &mut parts {
+            *number = *first;
+            *first += lines.len() as u64;
+        }
+        let (text, malformed) = if self.client.policy().has_storage {
+            self.answer_by_user(workers, parts)
+        } else {
+            self.answer_apart(workers, parts)
+        };
+        Answers { text, malformed, bytes_read: chunk.len() as u64 }
+    }
+
+    /// Without a storage no call depends on another: every part is read and answered by itself.
+    fn answer_apart(&self, workers: usize, parts: Vec<(u64, Vec<&[u8]>)>) -> (Vec<u8>, u64) {
+        let answered = in_parallel(workers, parts, |(first, lines)| {
+            let mut text = Vec::new();
+            let mut malformed = 0;
+            for (number, line) in (first..).zip(lines) {
+                malformed += u64::from(self.answer_line(number, &read(line), &mut text));
+            }
+            (text, malformed)
+        });
+        let malformed = answered.iter().map(|(_, malformed)| malformed).sum();
+        (answered.into_iter().map(|(text, _)| text).collect::<Vec<_>>().concat(), malformed)
+    }
+
+    /// With a storage all lines of a user go to one worker, in their order.
+    fn answer_by_user(&self, workers: usize, parts: Vec<(u64, Vec<&[u8]>)>) -> (Vec<u8>, u64) {
+        let first = parts.first().map_or(0, |(first, _)| *first);
+        let read: Vec<Vec<Result<Line<'_>, Malformed>>> =
+            in_parallel(workers, parts, |(_, lines)| lines.into_iter().map(read).collect());
+        let lines: Vec<&Result<Line<'_>, Malformed>> = read.iter().flatten().collect();
         let mut shares: Vec<Vec<usize>> = vec![Vec::new(); workers];
-        for (place, line) in read.iter().enumerate() {
+        for (place, line) in lines.iter().enumerate() {
             let user = line.as_ref().ok().and_then(Line::user);
             #[expect(clippy::cast_possible_truncation, reason = "any part of a hash chooses a worker")]
             let worker = user.map_or(place, |user| self.users.hash_one(user) as usize) % workers;
             shares[worker].push(place);
         }
-        let base = *first;
-        *first += lines.len() as u64;
-        let answered = in_parallel(workers, &shares, |share| {
+        let answered = in_parallel(workers, shares, |share| {
             let mut text = Vec::new();
             let mut malformed = 0;
             let mut ends = Vec::with_capacity(share.len());
-            for place in share {
-                malformed += u64::from(self.answer_line(base + *place as u64, &read[*place], &mut text));
+            for place in &share {
+                malformed += u64::from(self.answer_line(first + *place as u64, lines[*place], &mut text));
                 ends.push(text.len());
             }
-            (text, ends, malformed)
+            (share, text, ends, malformed)
         });
         // Back into the order of the lines: each share has its own in order already.
-        let mut pieces: Vec<&[u8]> = vec![&[]; read.len()];
-        for (share, (text, ends, _)) in shares.iter().zip(&answered) {
+        let mut pieces: Vec<&[u8]> = vec![&[]; lines.len()];
+        for (share, text, ends, _) in &answered {
             let mut start = 0;
             for (place, end) in share.iter().zip(ends) {
                 pieces[*place] = &text[start..*end];
                 start = *end;
             }
         }
-        let malformed = answered.iter().map(|(_, _, malformed)| malformed).sum();
-        Answers { text: pieces.concat(), malformed, bytes_read: chunk.len() as u64 }
+        let text = pieces.concat();
+        let malformed = answered.iter().map(|(.., malformed)| malformed).sum();
+        in_parallel(workers, read, drop);
+        (text, malformed)
     }
 
     /// The answer of a line as text, and whether the line was malformed.
@@ -262,24 +291,40 @@ impl Answers {
     }
 }
 
-/// Works on items by so many threads, this one included; the results in the order of the items.
-fn in_parallel<T: Sync, R: Send>(workers: usize, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let share = items.len().div_ceil(workers).max(1);
+/// Works on items, each in a thread of its own where there are several workers; the results in the order of the items.
+fn in_parallel<T: Send, R: Send>(workers: usize, items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    if workers == 1 {
+        return items.into_iter().map(work).collect();
+    }
     thread::scope(|scope| {
         let work = &work;
-        let mut shares = items.chunks(share);
-        let own = shares.next();
-        let handles: Vec<_> =
-            shares.map(|share| scope.spawn(move || share.iter().map(work).collect::<Vec<R>>())).collect();
-        let mut results: Vec<R> = own.map(|share| share.iter().map(work).collect()).unwrap_or_default();
-        for handle in handles {
-            match handle.join() {
-                Ok(share) => results.extend(share),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        results
+        let handles: Vec<_> = items.into_iter().map(|item| scope.spawn(move || work(item))).collect();
+        let joined = handles.into_iter().map(|handle| match handle.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        joined.collect()
     })
+}
+
+/// A chunk in about equal parts of whole lines, at most so many.
+fn cut(chunk: &[u8], parts: usize) -> Vec<&[u8]> {
+    let share = chunk.len().div_ceil(parts).max(1);
+    let mut rest = chunk;
+    let mut cuts = Vec::with_capacity(parts);
+    while rest.len() > share {
+        let Some(end) = rest[share..].iter().position(|byte| *byte == b'\n') else { break };
+        let (part, after) = rest.split_at(share + end + 1);
+        cuts.push(part);
+        rest = after;
+    }
+    cuts.push(rest);
+    cuts
+}
+
+/// The lines that are not blank.
+fn lines(part: &[u8]) -> Vec<&[u8]> {
+    part.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect()
 }
 
 /// Why a line has no answer.
@@ -297,7 +342,7 @@ impl std::fmt::Display for Malformed {
     }
 }
 
-fn read<'l>(line: &&'l [u8]) -> Result<Line<'l>, Malformed> {
+fn read(line: &[u8]) -> Result<Line<'_>, Malformed> {
     let text = std::str::from_utf8(line).map_err(|_| Malformed::NotText)?;
     Line::parse(text).map_err(Malformed::Line)
 }

@@ -23,6 +23,7 @@ use crate::settings::CampaignKind;
 ///
 /// # Errors
 /// When the user id or the key is empty, no campaign has the key, its settings are broken, or it is no A/B campaign.
+#[inline]
 pub fn activate<'a>(request: Request<'a>, campaign: &str) -> Result<Step<NeedsStored<'a>>, CallError> {
     on_campaign(request, campaign, Verb::Activate, |kind| *kind == CampaignKind::Ab)
 }

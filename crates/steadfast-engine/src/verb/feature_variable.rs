@@ -10,6 +10,7 @@ use crate::settings::CampaignKind;
 ///
 /// # Errors
 /// When the user id or the key is empty, no campaign has the key, its settings are broken, or it is an A/B campaign.
+#[inline]
 pub fn feature_variable<'a>(request: Request<'a>, campaign: &str) -> Result<Step<NeedsStored<'a>>, CallError> {
     on_campaign(request, campaign, Verb::FeatureVariable, |kind| *kind != CampaignKind::Ab)
 }

@@ -9,6 +9,7 @@ use crate::settings::CampaignKind;
 ///
 /// # Errors
 /// When the user id or the key is empty, no campaign has the key, its settings are broken, or it is a feature rollout.
+#[inline]
 pub fn variation_name<'a>(request: Request<'a>, campaign: &str) -> Result<Step<NeedsStored<'a>>, CallError> {
     on_campaign(request, campaign, Verb::VariationName, |kind| *kind != CampaignKind::FeatureRollout)
 }
