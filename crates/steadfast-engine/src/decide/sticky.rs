@@ -36,6 +36,8 @@ pub(super) fn passed_variation(call: &Call<'_, '_>) -> Option<VariationIndex> {
 }
 
 /// Looks up the called campaign's record: first the caller's, then the storage's (decisions D-1 and D-2).
+///
+/// The short way, for decisions that nobody remembers, is inlined; the long one is not.
 #[inline(always)]
 pub(super) fn look_up(
     call: &Call<'_, '_>,

@@ -48,6 +48,20 @@ pub enum VariableValue<'a> {
     Json(&'a serde_json::Value),
 }
 
+impl VariableValue<'_> {
+    /// The value as JSON; `null` for a double that JSON has no number for.
+    #[must_use]
+    pub fn to_json(self) -> serde_json::Value {
+        match self {
+            VariableValue::Text(text) => text.into(),
+            VariableValue::Integer(number) => number.into(),
+            VariableValue::Double(number) => number.into(),
+            VariableValue::Boolean(value) => value.into(),
+            VariableValue::Json(value) => value.clone(),
+        }
+    }
+}
+
 /// Why there is no value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VariableError {

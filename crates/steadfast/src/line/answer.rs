@@ -46,7 +46,10 @@ fn answer(line: &Line<'_>, client: &Client, why: Why) -> Answer {
             match client.feature_variable(campaign, user, options) {
                 Err(error) => why.mistaken(Value::Null, &error),
                 Ok(decision) => match decision.variable(variable) {
-                    Ok(value) => Answer { result: value.map_or(Value::Null, to_json), explanation: why.of(&decision) },
+                    Ok(value) => Answer {
+                        result: value.map_or(Value::Null, VariableValue::to_json),
+                        explanation: why.of(&decision),
+                    },
                     Err(error) => why.mistaken(Value::Null, &error),
                 },
             }
@@ -212,15 +215,5 @@ impl Why {
             Why::Unasked => Value::Null,
         };
         Answer { result, explanation }
-    }
-}
-
-fn to_json(value: VariableValue<'_>) -> Value {
-    match value {
-        VariableValue::Text(text) => text.into(),
-        VariableValue::Integer(number) => number.into(),
-        VariableValue::Double(number) => number.into(),
-        VariableValue::Boolean(value) => value.into(),
-        VariableValue::Json(value) => value.clone(),
     }
 }

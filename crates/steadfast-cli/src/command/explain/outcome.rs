@@ -103,20 +103,10 @@ pub(super) fn variables(decision: &Decision<'_>) -> Vec<(String, Result<serde_js
     all.iter()
         .map(|variable| {
             let value = match decision.variable(variable.key()) {
-                Ok(value) => Ok(value.map_or(serde_json::Value::Null, to_json)),
+                Ok(value) => Ok(value.map_or(serde_json::Value::Null, VariableValue::to_json)),
                 Err(error) => Err(error.to_string()),
             };
             (variable.key().to_owned(), value)
         })
         .collect()
-}
-
-fn to_json(value: VariableValue<'_>) -> serde_json::Value {
-    match value {
-        VariableValue::Text(text) => text.into(),
-        VariableValue::Integer(number) => number.into(),
-        VariableValue::Double(number) => number.into(),
-        VariableValue::Boolean(value) => value.into(),
-        VariableValue::Json(value) => value.clone(),
-    }
 }
