@@ -10,7 +10,7 @@ use steadfast::engine::{
 };
 use steadfast::storage::{Claim, Condition, MemoryStorage, UserStorage};
 
-use crate::drive::{self, EffectPicture, Manner, Operation, Picture, outcome};
+use crate::drive::{self, EffectPicture, Manner, Operation, Picture, WritePicture, outcome};
 
 const USERS: [&str; 4] = ["Ashley", "Bob", "user131", "日本😀"];
 const GOALS: [&str; 3] = ["g1", "sign_vwo_up", "Größe"];
@@ -207,7 +207,7 @@ pub fn session(session: &Session) {
         check_answers(&picture, &storage, user, call.reads_fail, &settings);
         let before = variations(&storage, user);
         let mut replaced = BTreeSet::new();
-        for (record, condition) in picture.writes() {
+        for WritePicture { record, condition, new_goal, was_read } in picture.writes() {
             let condition = match condition {
                 drive::Condition::Absent => Condition::Absent,
                 drive::Condition::Stored => Condition::Stored,
@@ -218,7 +218,7 @@ pub fn session(session: &Session) {
                 }
             };
             assert!(!call.reads_fail || condition == Condition::Unknown, "what failed is not absent: {record:?}");
-            let claim = Claim { record: record.clone(), condition };
+            let claim = Claim { record: record.clone(), goal: new_goal.clone(), condition, was_read: *was_read };
             storage.merge(claim).expect("memory does not fail");
         }
         let after = variations(&storage, user);
@@ -255,7 +255,7 @@ fn check_answers(picture: &Picture, storage: &MemoryStorage, user: &str, reads_f
             );
         }
     }
-    for (record, _) in picture.writes() {
+    for WritePicture { record, .. } in picture.writes() {
         let decision = picture.decisions.iter().find(|one| one.campaign == record.campaign_key);
         assert_eq!(decision.and_then(|one| one.variation.as_ref()), Some(&record.variation_name));
     }

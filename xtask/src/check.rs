@@ -32,8 +32,11 @@ pub(crate) fn ci() -> Outcome {
 /// # Errors
 /// The first step that failed.
 pub(crate) fn lint() -> Outcome {
+    let fuzz_targets = run::root().join("fuzz");
     run(&mut cargo(&["fmt", "--all", "--check"]))?;
+    run(cargo(&["fmt", "--check"]).current_dir(&fuzz_targets))?;
     run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    run(cargo(&["clippy", "--release", "--", "-D", "warnings"]).current_dir(&fuzz_targets))?;
     run(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     deny()?;
     purity::check()?;

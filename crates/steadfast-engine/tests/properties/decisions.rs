@@ -12,7 +12,7 @@ use steadfast_engine::{
 };
 
 use super::cases;
-use super::drive::{self, Condition, EffectPicture, Manner, Operation, Picture, outcome};
+use super::drive::{self, Condition, EffectPicture, Manner, Operation, Picture, WritePicture, outcome};
 use super::generate::{self, CallDraft, File, GOALS, key};
 
 /// A call, the file it is made under, and what a storage would say about each campaign.
@@ -194,7 +194,7 @@ proptest! {
         let Ok(picture) = outcome(scene.request(&settings), &scene.operation, Manner::AllAtOnce, failed) else {
             return Ok(());
         };
-        for (record, condition) in picture.writes() {
+        for WritePicture { record, condition, .. } in picture.writes() {
             prop_assert_eq!(condition, &Condition::Unknown, "{:?}", record);
         }
         for decision in &picture.decisions {
@@ -207,7 +207,7 @@ proptest! {
     fn a_place_that_could_not_be_read_is_never_taken_for_empty(scene in scene()) {
         let settings = scene.settings();
         let Ok(picture) = scene.outcome(scene.request(&settings), Manner::AllAtOnce) else { return Ok(()) };
-        for (record, condition) in picture.writes() {
+        for WritePicture { record, condition, .. } in picture.writes() {
             let passed = scene.options.user_storage_data.iter().any(|one| one.campaign_key == record.campaign_key);
             let failed = matches!(scene.answers.get(&record.campaign_key), Some(Answer::Failed(_)));
             prop_assert!(!failed || passed || *condition == Condition::Unknown, "{condition:?}: {record:?}");
@@ -230,8 +230,7 @@ proptest! {
             prop_assert_eq!(scene.policy.on_storage_error, OnStorageError::Decide);
             prop_assert!(!settings.campaign(&decision.campaign).unwrap().is_bandit());
             prop_assert!(decision.warnings.contains(&Warning::StorageFailed));
-            let mut writes = picture.writes().filter(|(record, _)| record.campaign_key == decision.campaign);
-            prop_assert!(writes.all(|(_, condition)| *condition == Condition::Unknown));
+            prop_assert!(picture.writes().all(|write| write.record.campaign_key != decision.campaign));
         }
     }
 
@@ -284,7 +283,7 @@ proptest! {
             prop_assert_eq!(picture.writes().count(), 0);
         }
         let Ok(picture) = scene.outcome(scene.request(&settings), Manner::AllAtOnce) else { return Ok(()) };
-        for (record, _) in picture.writes() {
+        for WritePicture { record, .. } in picture.writes() {
             let whitelisted = picture
                 .decisions
                 .iter()
@@ -312,7 +311,7 @@ proptest! {
     fn what_is_written_names_the_caller_the_campaign_and_a_variation_of_it(scene in scene()) {
         let settings = scene.settings();
         let Ok(picture) = scene.outcome(scene.request(&settings), Manner::AllAtOnce) else { return Ok(()) };
-        for (record, condition) in picture.writes() {
+        for WritePicture { record, condition, .. } in picture.writes() {
             prop_assert_eq!(&record.user_id, &scene.user);
             let campaign = settings.campaign(&record.campaign_key).unwrap();
             prop_assert!(campaign.variation(&record.variation_name).is_some());

@@ -54,10 +54,19 @@ pub(crate) enum EffectPicture {
     Impression(String),
     /// Campaign, variation and goal of each conversion.
     Conversion(Vec<[String; 3]>),
-    /// A record and the condition under which it is written.
-    Store(Record, Condition),
+    /// What is handed to the storage.
+    Store(WritePicture),
     /// The campaign of a decision that the hook sees.
     Notify(String),
+}
+
+/// All of a write.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct WritePicture {
+    pub(crate) record: Record,
+    pub(crate) condition: Condition,
+    pub(crate) new_goal: Option<String>,
+    pub(crate) was_read: bool,
 }
 
 /// The owned form of a precondition.
@@ -70,10 +79,10 @@ pub(crate) enum Condition {
 }
 
 impl Picture {
-    /// The records that are written, with their conditions.
-    pub(crate) fn writes(&self) -> impl Iterator<Item = (&Record, &Condition)> {
+    /// What is written.
+    pub(crate) fn writes(&self) -> impl Iterator<Item = &WritePicture> {
         self.effects.iter().filter_map(|effect| match effect {
-            EffectPicture::Store(record, condition) => Some((record, condition)),
+            EffectPicture::Store(write) => Some(write),
             _ => None,
         })
     }
@@ -182,15 +191,17 @@ fn effect_picture(effect: &Effect<'_, '_>) -> EffectPicture {
                 .map(|one| [one.campaign.key(), one.variation.name(), one.goal.identifier()].map(str::to_owned))
                 .collect(),
         ),
-        Effect::Store(write) => EffectPicture::Store(
-            write.to_record(),
-            match write.precondition() {
+        Effect::Store(write) => EffectPicture::Store(WritePicture {
+            record: write.to_record(),
+            condition: match write.precondition() {
                 Precondition::Absent => Condition::Absent,
                 Precondition::Stored => Condition::Stored,
                 Precondition::Replaces(gone) => Condition::Replaces(gone.to_owned()),
                 Precondition::Unknown => Condition::Unknown,
             },
-        ),
+            new_goal: write.new_goal().map(str::to_owned),
+            was_read: write.was_read(),
+        }),
         Effect::Notify(decision) => EffectPicture::Notify(decision.campaign().key().to_owned()),
     }
 }
