@@ -223,7 +223,8 @@ proptest! {
             !passed(campaign) && matches!(scene.answers.get(campaign), Some(Answer::Failed(_)))
         };
         for decision in picture.decisions.iter().filter(|decision| decision.reason == Some(Reason::Assigned)) {
-            let mut rivals = settings.campaigns().iter().map(|campaign| campaign.key());
+            let mut rivals =
+                settings.campaigns().iter().map(|one| one.key()).filter(|key| *key != decision.campaign);
             if !rivals.any(unread) {
                 continue;
             }
