@@ -197,7 +197,7 @@ pub fn session(session: &Session) {
             if call.reads_fail {
                 return Answer::Failed(StorageFailure::new("out of reach"));
             }
-            storage.get(key.user, key.campaign).expect("memory does not fail").map_or(Answer::Absent, Answer::Found)
+            storage.look_up(key.user, key.campaign)
         };
         let request = || Request::new(&settings, user).with_options(&options).with_policy(policy);
         let picture = outcome(request(), &operation, Manner::AllAtOnce, answer);

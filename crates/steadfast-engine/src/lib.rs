@@ -38,5 +38,5 @@ pub use policy::Policy;
 pub use segment::{Actual, ConditionOutcome, SegmentNumbers, pattern};
 pub use settings::Settings;
 pub use shared::Shared;
-pub use stored::{GoalList, Record, RecordError};
+pub use stored::{GoalList, Record, RecordError, UserStorageData};
 pub use verb::{TrackTarget, Tracking};

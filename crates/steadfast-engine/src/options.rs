@@ -2,7 +2,7 @@
 
 use crate::attributes::Attributes;
 use crate::policy::GoalTypes;
-use crate::stored::Record;
+use crate::stored::UserStorageData;
 
 /// The options of one call. [`Options::NONE`] where there are none.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -12,7 +12,7 @@ pub struct Options {
     /// `variationTargetingVariables`: what whitelisting looks at.
     pub variation_targeting_variables: Attributes,
     /// `userStorageData`: records fetched beforehand; each serves the campaign it names (decisions D-1 to D-4).
-    pub user_storage_data: Vec<Record>,
+    pub user_storage_data: UserStorageData,
     /// `metaData`: kept with the record of a new decision.
     pub meta_data: Option<serde_json::Value>,
     /// `shouldTrackReturningUser`
@@ -43,7 +43,7 @@ impl Options {
     pub const NONE: &'static Options = &Options {
         custom_variables: Attributes::new(),
         variation_targeting_variables: Attributes::new(),
-        user_storage_data: Vec::new(),
+        user_storage_data: UserStorageData::NONE,
         meta_data: None,
         track_returning_users: None,
         goal_types: None,

@@ -33,6 +33,16 @@ pub struct Record {
     pub meta_data: Option<serde_json::Value>,
 }
 
+/// Records of one user that the caller fetched before the call: the document's `userStorageData`.
+///
+/// Each record serves the campaign it names. Whoever has fetched *everything* says so ([`UserStorageData::all`]): then a
+/// campaign without a record has nothing stored, and nobody is asked. Otherwise the storage is (decisions D-1 to D-4).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UserStorageData {
+    records: Vec<Record>,
+    complete: bool,
+}
+
 /// Goals already counted, in the document's form: identifiers separated by [`GOAL_SEPARATOR`]. It only grows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GoalList(String);
@@ -119,6 +129,49 @@ impl Record {
     }
 }
 
+impl UserStorageData {
+    /// Nothing was fetched.
+    pub const NONE: UserStorageData = UserStorageData { records: Vec::new(), complete: false };
+
+    /// All that is stored for the user, which may be nothing.
+    #[must_use]
+    pub fn all(records: impl Into<Vec<Record>>) -> UserStorageData {
+        UserStorageData { records: records.into(), complete: true }
+    }
+
+    /// The records, in the order they were given; of two for one campaign the first counts.
+    #[must_use]
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
+    /// Whether these are all the records there are, so that a campaign without one has nothing stored.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// Whether it says nothing at all.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.records.is_empty() && !self.complete
+    }
+}
+
+impl From<Vec<Record>> for UserStorageData {
+    /// Some records; the storage is asked about other campaigns.
+    fn from(records: Vec<Record>) -> Self {
+        UserStorageData { records, complete: false }
+    }
+}
+
+impl From<Record> for UserStorageData {
+    /// One record; the storage is asked about other campaigns.
+    fn from(record: Record) -> Self {
+        vec![record].into()
+    }
+}
+
 impl GoalList {
     /// A list in the document's form.
     #[must_use]
@@ -166,29 +219,29 @@ impl GoalList {
         self.0.push_str(goal);
     }
 
-    /// Adds what `other` lists and this list does not; whether there was anything.
+    /// Adds what `other` lists and this list does not; what that was.
     ///
     /// A list that goes on where this one ends is taken as it is. Otherwise, since the campaign's goals are not known
     /// here, both are read by the separator alone: of an identifier that holds it, every part is an item. Nothing that
     /// is listed in either is missing afterwards, part by part.
-    pub fn unite(&mut self, other: &GoalList) -> bool {
+    pub fn unite(&mut self, other: &GoalList) -> GoalList {
         if let Some(added) = other.0.strip_prefix(&self.0)
             && (self.0.is_empty() || added.is_empty() || added.starts_with(GOAL_SEPARATOR))
         {
             self.0.push_str(added);
-            return !added.is_empty();
+            return GoalList(added.strip_prefix(GOAL_SEPARATOR).unwrap_or(added).to_owned());
         }
         let parts = |list: &str| list.split(GOAL_SEPARATOR).map(str::to_owned).collect::<Vec<_>>();
         let mut listed: HashSet<String> = parts(&self.0).into_iter().collect();
-        let mut grown = false;
+        let mut added = GoalList::default();
         for part in parts(&other.0) {
             if !part.is_empty() && !listed.contains(&part) {
                 self.push(&part);
+                added.push(&part);
                 listed.insert(part);
-                grown = true;
             }
         }
-        grown
+        added
     }
 
     /// Whether `goal` stands in the list as a whole item, or as several whole items one after the other.
@@ -245,10 +298,11 @@ mod tests {
     #[test]
     fn union_keeps_the_order_and_loses_nothing() {
         let mut list = GoalList::from_text("a_vwo_b");
-        assert!(list.unite(&GoalList::from_text("c_vwo_a")));
+        assert_eq!(list.unite(&GoalList::from_text("c_vwo_a")).as_str(), "c");
         assert_eq!(list.as_str(), "a_vwo_b_vwo_c");
-        assert!(!list.unite(&GoalList::from_text("b_vwo_c")));
-        assert!(!list.unite(&GoalList::from_text("a_vwo_c")));
+        assert!(list.unite(&GoalList::from_text("b_vwo_c")).is_empty());
+        assert!(list.unite(&GoalList::from_text("a_vwo_c")).is_empty());
+        assert_eq!(list.unite(&GoalList::from_text("a_vwo_b_vwo_c_vwo_d_vwo_e")).as_str(), "d_vwo_e");
     }
 
     #[test]

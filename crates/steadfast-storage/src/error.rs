@@ -14,10 +14,22 @@ pub struct StorageError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StorageErrorKind {
-    /// The storage cannot be reached, or did not answer in time: the same call may succeed later.
+    /// The storage cannot be reached just now: the same call may succeed later.
     Unavailable,
+    /// It did not answer in time: the same call may succeed later. A write may have been done all the same.
+    TimedOut,
+    /// There is no room left: the same call succeeds once there is.
+    Full,
+    /// Another process has it, and only one may.
+    InUse,
+    /// It may not be read or written: a matter of permissions or configuration.
+    Denied,
     /// What is stored cannot be read.
     Corrupt,
+    /// What is stored was written by a newer version.
+    NewerFormat,
+    /// The storage has no such operation.
+    Unsupported,
     /// Anything else.
     Other,
 }
@@ -44,7 +56,7 @@ impl StorageError {
     /// Whether the same call may succeed later.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        self.kind == StorageErrorKind::Unavailable
+        matches!(self.kind, StorageErrorKind::Unavailable | StorageErrorKind::TimedOut | StorageErrorKind::Full)
     }
 }
 

@@ -13,9 +13,11 @@
 pub mod backend;
 pub mod error;
 pub mod merge;
+pub mod page;
 pub mod user_storage;
 
 pub use backend::memory::MemoryStorage;
 pub use error::{StorageError, StorageErrorKind};
 pub use merge::{Claim, Condition, Merged, Outcome};
-pub use user_storage::{AsyncUserStorage, UserStorage};
+pub use page::{Cursor, Page};
+pub use user_storage::{AsyncUserStorage, UserStorage, Writes};

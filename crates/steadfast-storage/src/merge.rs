@@ -41,8 +41,10 @@ pub struct Merged {
     pub record: Record,
     /// How the claim fared.
     pub outcome: Outcome,
-    /// Whether the claim brought goals that were not listed.
-    pub new_goals: bool,
+    /// The goals that the claim brought and that were not listed: whoever brought them is the one who counts them.
+    pub new_goals: GoalList,
+    /// Whether it was this claim that activated the record: whoever did is the one who counts the visitor.
+    pub newly_activated: bool,
 }
 
 /// How a claim fared.
@@ -70,43 +72,51 @@ pub fn merge(stored: Option<&Record>, claim: &Claim) -> Merged {
         match &claim.condition {
             Condition::Replaces(gone) if *gone == stored.variation_name => return claimed(claim, Outcome::Replaced),
             Condition::Unknown => {
-                return Merged { record: stored.clone(), outcome: Outcome::Kept, new_goals: false };
+                return kept(stored.clone());
             }
             Condition::Absent | Condition::Stored | Condition::Replaces(_) => {}
         }
     }
-    let mut record = stored.clone();
-    let new_goals = unite(&mut record.goals, claim);
+    let mut merged = kept(stored.clone());
+    let record = &mut merged.record;
+    merged.new_goals = unite(&mut record.goals, claim);
     if same {
         record.meta_data = match claim.condition {
             // The writer saw the record and says what goes with it now.
             Condition::Stored => wanted.meta_data.clone(),
-            _ => record.meta_data.or_else(|| wanted.meta_data.clone()),
+            _ => record.meta_data.take().or_else(|| wanted.meta_data.clone()),
         };
         // A visitor of a variation that lost was no visitor of the one that is stored.
+        merged.newly_activated = wanted.activated && !record.activated;
         record.activated |= wanted.activated;
     }
-    Merged { record, outcome: Outcome::Kept, new_goals }
+    merged
+}
+
+/// What is stored stays as it is.
+fn kept(record: Record) -> Merged {
+    Merged { record, outcome: Outcome::Kept, new_goals: GoalList::default(), newly_activated: false }
 }
 
 /// The claim's record is stored as it is.
 fn claimed(claim: &Claim, outcome: Outcome) -> Merged {
-    Merged { record: claim.record.clone(), outcome, new_goals: !claim.record.goals.is_empty() }
+    let record = claim.record.clone();
+    Merged { new_goals: record.goals.clone(), newly_activated: record.activated, record, outcome }
 }
 
-/// Adds the goals of a claim to those that are stored; whether there were new ones. Where the writer had read the very
-/// list that is stored, its goal is new: it knows the campaign's goals, and the storage does not.
-fn unite(stored: &mut GoalList, claim: &Claim) -> bool {
+/// Adds the goals of a claim to those that are stored; which of them are new. Where the writer had read the very list
+/// that is stored, its goal is new: it knows the campaign's goals, and the storage does not.
+fn unite(stored: &mut GoalList, claim: &Claim) -> GoalList {
     let goal = claim.goal.as_deref().unwrap_or_default();
     let complete = claim.record.goals.as_str();
     let read = complete.strip_suffix(goal).map_or(complete, |read| read.strip_suffix(GOAL_SEPARATOR).unwrap_or(read));
     let agreed = stored.as_str() == read;
-    let mut grown = !agreed && stored.unite(&GoalList::from_text(read));
+    let mut new = if agreed { GoalList::default() } else { stored.unite(&GoalList::from_text(read)) };
     if !goal.is_empty() && (agreed || !stored.has_run(goal)) {
         stored.push(goal);
-        grown = true;
+        new.push(goal);
     }
-    grown
+    new
 }
 
 impl From<&Write<'_>> for Claim {

@@ -1,5 +1,7 @@
 //! The result: who gets what and why, and what should happen next, as data.
 
+use std::sync::Arc;
+
 use super::call::{Request, Verb};
 use super::reason::Reason;
 use super::stages::{Basis, Verdict};
@@ -28,7 +30,7 @@ pub struct Decision<'a> {
 #[derive(Debug)]
 struct Details {
     /// The record that the storage gave.
-    stored: Option<Record>,
+    stored: Option<Arc<Record>>,
     trace: Option<Box<Trace>>,
 }
 
@@ -57,7 +59,7 @@ impl<'a> Decision<'a> {
         campaign: CampaignIndex,
         verb: Verb,
         verdict: Verdict,
-        stored: Option<Record>,
+        stored: Option<Arc<Record>>,
         trace: Option<Box<Trace>>,
     ) -> Self {
         let details = (stored.is_some() || trace.is_some()).then(|| Box::new(Details { stored, trace }));
@@ -134,10 +136,10 @@ impl<'a> Decision<'a> {
     pub fn stored(&self) -> Option<&Record> {
         match self.verdict.basis {
             Basis::FromCaller(place) | Basis::StaleFromCaller(place) => {
-                self.request.options.user_storage_data.get(place as usize)
+                self.request.options.user_storage_data.records().get(place as usize)
             }
-            Basis::Stored | Basis::Stale => self.details.as_ref().and_then(|details| details.stored.as_ref()),
-            Basis::NotConsulted | Basis::NoStorage | Basis::Absent | Basis::Unknown => None,
+            Basis::Stored | Basis::Stale => self.details.as_ref().and_then(|details| details.stored.as_deref()),
+            Basis::NotConsulted | Basis::NoStorage | Basis::Absent | Basis::AbsentByCaller | Basis::Unknown => None,
         }
     }
 
@@ -240,7 +242,7 @@ impl<'a> Decision<'a> {
         let stored = self.stored();
         let precondition = match self.verdict.basis {
             Basis::NotConsulted | Basis::NoStorage => return None,
-            Basis::Absent => Precondition::Absent,
+            Basis::Absent | Basis::AbsentByCaller => Precondition::Absent,
             Basis::Unknown => Precondition::Unknown,
             Basis::Stored | Basis::FromCaller(_) => Precondition::Stored,
             Basis::Stale | Basis::StaleFromCaller(_) => Precondition::Replaces(&stored?.variation_name),

@@ -6,6 +6,8 @@
 
 use std::cell::Cell;
 
+use smallvec::SmallVec;
+
 use super::call::Call;
 use super::reason::Reason;
 use super::step::Known;
@@ -17,7 +19,7 @@ use crate::policy::{Activation, OnStorageError};
 use crate::settings::{CampaignIndex, VariationIndex};
 
 /// The campaigns whose records must be known before the decision can go on: the called one first.
-pub(crate) type Wanted = Vec<CampaignIndex>;
+pub(crate) type Wanted = SmallVec<[CampaignIndex; 4]>;
 
 /// What the stages came to.
 #[derive(Debug, Clone)]
@@ -39,6 +41,8 @@ pub(crate) enum Basis {
     NoStorage,
     /// Nothing is stored.
     Absent,
+    /// Nothing was stored when the caller fetched everything.
+    AbsentByCaller,
     /// The storage's record was used.
     Stored,
     /// The caller's record at this place was used.
@@ -107,7 +111,7 @@ fn stages(call: &Call<'_, '_>, known: &Known, notes: &mut impl Notes) -> Result<
     // 4. Must the user have been activated first? Only the storage can say (spec STO-40).
     if policy.activation == Activation::Required && !call.verb.activates() {
         match basis {
-            Basis::Absent => {
+            Basis::Absent | Basis::AbsentByCaller => {
                 notes.note(|| Stage::ActivationRequired);
                 return nobody(Reason::NotActivated, basis, warnings);
             }

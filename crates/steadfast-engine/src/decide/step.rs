@@ -17,8 +17,10 @@
 //! }
 //! ```
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use super::call::{Call, Request, Verb};
 use super::decision::Decision;
@@ -64,12 +66,18 @@ pub struct StoredKey<'q> {
 /// What a look-up came to. Three answers, never two: what failed is not absent (decision D-9).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    /// This record is stored.
-    Found(Record),
+    /// This record is stored. Shared, so that a storage in memory need not copy it.
+    Found(Arc<Record>),
     /// Nothing is stored.
     Absent,
     /// The storage could not say.
     Failed(StorageFailure),
+}
+
+impl From<Option<Record>> for Answer {
+    fn from(stored: Option<Record>) -> Self {
+        stored.map_or(Answer::Absent, |record| Answer::Found(Arc::new(record)))
+    }
 }
 
 /// Why a storage could not say, in words for people.
@@ -89,46 +97,48 @@ impl fmt::Display for StorageFailure {
     }
 }
 
-/// The answers so far.
+/// The answers so far, sorted by campaign.
 #[derive(Debug)]
-pub(crate) struct Known(BTreeMap<CampaignIndex, Answer>);
+pub(crate) struct Known(SmallVec<[(CampaignIndex, Answer); 1]>);
 
 impl Known {
     /// Nothing is known yet.
-    pub(crate) const NOTHING: &'static Known = &Known(BTreeMap::new());
+    pub(crate) const NOTHING: &'static Known = &Known(SmallVec::new_const());
 
     pub(crate) fn nothing() -> Self {
-        Known(BTreeMap::new())
+        Known(SmallVec::new())
     }
 
     pub(crate) fn about(&self, campaign: CampaignIndex) -> Option<&Answer> {
-        self.0.get(&campaign)
+        let place = self.0.binary_search_by_key(&campaign, |(known, _)| *known).ok()?;
+        Some(&self.0[place].1)
     }
 
-    /// Takes in the answers to `wanted`, in its order.
+    /// Takes in the answers to `wanted`, in its order. What is known is never wanted, so nothing is known twice.
     pub(crate) fn learn(&mut self, wanted: &[CampaignIndex], answers: impl IntoIterator<Item = Answer>) {
         let mut answers = answers.into_iter();
         let mut answered = 0;
         for (index, answer) in wanted.iter().zip(&mut answers) {
-            self.0.insert(*index, answer);
+            self.0.push((*index, answer));
             answered += 1;
         }
         if answered == 0 {
             let failure = StorageFailure::new("the driver gave no answer");
             self.0.extend(wanted.iter().map(|index| (*index, Answer::Failed(failure.clone()))));
         }
+        self.0.sort_unstable_by_key(|(known, _)| *known);
     }
 
     /// The record found for a campaign, taken out.
-    fn into_record(mut self, campaign: CampaignIndex) -> Option<Record> {
-        match self.0.remove(&campaign)? {
+    fn into_record(self, campaign: CampaignIndex) -> Option<Arc<Record>> {
+        match self.0.into_iter().find(|(known, _)| *known == campaign)?.1 {
             Answer::Found(record) => Some(record),
             Answer::Absent | Answer::Failed(_) => None,
         }
     }
 
     /// The record found for a campaign.
-    pub(crate) fn record(&self, campaign: CampaignIndex) -> Option<&Record> {
+    pub(crate) fn record(&self, campaign: CampaignIndex) -> Option<&Arc<Record>> {
         match self.about(campaign)? {
             Answer::Found(record) => Some(record),
             Answer::Absent | Answer::Failed(_) => None,

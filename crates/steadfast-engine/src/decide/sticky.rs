@@ -25,7 +25,7 @@ pub(super) enum Sticky {
 fn passed_record<'c>(call: &'c Call<'_, '_>, index: CampaignIndex) -> Option<(u32, &'c Record)> {
     let request = call.request;
     let key = &*request.settings.at(index).key;
-    let records = &request.options.user_storage_data;
+    let records = request.options.user_storage_data.records();
     (0..).zip(records).find(|(_, record)| record.campaign_key == key && record.is_of(&request.user))
 }
 
@@ -46,7 +46,7 @@ pub(super) fn look_up(
     warnings: &mut Warnings,
     notes: &mut impl Notes,
 ) -> Result<Sticky, Wanted> {
-    if call.request.options.user_storage_data.is_empty() && !call.request.policy.has_storage {
+    if call.request.options.user_storage_data.is_none() && !call.request.policy.has_storage {
         notes.note(|| stored_stage(StoredFinding::NoStorage));
         return Ok(Sticky::Open(Basis::NoStorage));
     }
@@ -75,13 +75,22 @@ fn look_up_records(
             }
         });
     }
-    if !request.options.user_storage_data.is_empty() {
-        let of_user = request.options.user_storage_data.iter().any(|record| record.is_of(&request.user));
-        warnings.add(if of_user { Warning::CallerDataOfAnotherCampaign } else { Warning::CallerDataOfAnotherUser });
+    let passed = &request.options.user_storage_data;
+    if !passed.records().is_empty() {
+        let of_user = passed.records().iter().any(|record| record.is_of(&request.user));
+        if !of_user {
+            warnings.add(Warning::CallerDataOfAnotherUser);
+        } else if !passed.is_complete() {
+            warnings.add(Warning::CallerDataOfAnotherCampaign);
+        }
     }
     if !request.policy.has_storage {
         notes.note(|| stored_stage(StoredFinding::NoStorage));
         return Ok(Sticky::Open(Basis::NoStorage));
+    }
+    if passed.is_complete() {
+        notes.note(|| stored_stage(StoredFinding::PassedNothing));
+        return Ok(Sticky::Open(Basis::AbsentByCaller));
     }
     let Some(answer) = known.about(call.campaign) else {
         return Err(wanted(call, known, gave_up));
@@ -123,7 +132,7 @@ pub(super) fn has_stored(call: &Call<'_, '_>, member: CampaignIndex, known: &Kno
     if let Some((_, record)) = passed_record(call, member) {
         return Ok(StoredInMember::from(campaign.variation_named(&record.variation_name).is_some()));
     }
-    if !request.policy.has_storage {
+    if !request.policy.has_storage || request.options.user_storage_data.is_complete() {
         return Ok(StoredInMember::No);
     }
     Ok(match known.about(member).ok_or(())? {
@@ -153,7 +162,7 @@ impl From<bool> for StoredInMember {
 /// The campaigns to ask for. The members of the group come along when the decision would get as far as the group, so
 /// that a group costs one round trip and a user outside the audience none.
 fn wanted(call: &Call<'_, '_>, known: &Known, gave_up: &Cell<bool>) -> Wanted {
-    let mut wanted = vec![call.campaign];
+    let mut wanted = Wanted::from_slice(&[call.campaign]);
     let campaign = call.campaign();
     let reads_only = call.request.policy.activation == Activation::Required && !call.verb.activates();
     if let Some(group) = call.request.settings.group_of(campaign)

@@ -99,6 +99,8 @@ pub enum StoredFinding {
     Passed(String),
     /// The caller passed this variation, which the campaign does not have.
     PassedUnknownVariation(String),
+    /// The caller passed everything that is stored, and nothing of it is for this campaign.
+    PassedNothing,
     /// There is no storage.
     NoStorage,
     /// The storage has nothing.

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use steadfast_engine::policy::OnStorageError;
 use steadfast_engine::{
     Answer, Decision, NeedsStored, Options, Policy, Reason, Record, Request, Settings, Step, StorageFailure, StoredKey,
-    Verb, Warning,
+    UserStorageData, Verb, Warning,
 };
 
 use super::cases;
@@ -40,6 +40,12 @@ impl Scene {
         self.answers.get(key.campaign).cloned().unwrap_or(Answer::Absent)
     }
 
+    /// Whether the caller says what is stored for a campaign.
+    fn passed(&self, campaign: &str) -> bool {
+        let passed = &self.options.user_storage_data;
+        passed.is_complete() || passed.records().iter().any(|record| record.campaign_key == campaign)
+    }
+
     /// What comes of it; a mistake of the caller becomes a text.
     fn outcome(&self, request: Request<'_>, manner: Manner) -> Result<Picture, String> {
         outcome(request, &self.operation, manner, |key| self.answer(key)).map_err(|error| error.to_string())
@@ -58,7 +64,7 @@ fn answer(user: String, campaign: String) -> impl Strategy<Value = Answer> {
     let found = generate::record().prop_map(move |record| {
         let honest = record.campaign_key != "c4";
         let (user_id, campaign_key) = (user.clone(), campaign.clone());
-        Answer::Found(if honest { Record { user_id, campaign_key, ..record } } else { record })
+        Answer::from(Some(if honest { Record { user_id, campaign_key, ..record } } else { record }))
     });
     prop_oneof![
         3 => Just(Answer::Absent),
@@ -178,7 +184,7 @@ proptest! {
         for (place, record) in other.into_iter().enumerate().take(scene.file.campaigns.len()) {
             let group: Vec<String> = scene.file.rivals(place).into_iter().map(key).collect();
             if key(place) != *campaign && !group.contains(campaign) {
-                changed.answers.insert(key(place), Answer::Found(record));
+                changed.answers.insert(key(place), Answer::from(Some(record)));
             }
         }
         let before = scene.outcome(scene.request(&settings), Manner::AllAtOnce);
@@ -188,7 +194,7 @@ proptest! {
     #[test]
     fn while_reads_fail_a_place_may_be_filled_and_nothing_else(scene in scene()) {
         let mut scene = scene;
-        scene.options.user_storage_data.clear();
+        scene.options.user_storage_data = UserStorageData::NONE;
         let settings = scene.settings();
         let failed = |_: StoredKey<'_>| Answer::Failed(StorageFailure::new("out of reach"));
         let Ok(picture) = outcome(scene.request(&settings), &scene.operation, Manner::AllAtOnce, failed) else {
@@ -208,7 +214,7 @@ proptest! {
         let settings = scene.settings();
         let Ok(picture) = scene.outcome(scene.request(&settings), Manner::AllAtOnce) else { return Ok(()) };
         for WritePicture { record, condition, .. } in picture.writes() {
-            let passed = scene.options.user_storage_data.iter().any(|one| one.campaign_key == record.campaign_key);
+            let passed = scene.passed(&record.campaign_key);
             let failed = matches!(scene.answers.get(&record.campaign_key), Some(Answer::Failed(_)));
             prop_assert!(!failed || passed || *condition == Condition::Unknown, "{condition:?}: {record:?}");
         }
@@ -218,9 +224,8 @@ proptest! {
     fn a_rival_that_could_not_be_read_may_have_the_user(scene in scene_of(generate::rivals())) {
         let settings = scene.settings();
         let Ok(picture) = scene.outcome(scene.request(&settings), Manner::AllAtOnce) else { return Ok(()) };
-        let passed = |campaign: &str| scene.options.user_storage_data.iter().any(|one| one.campaign_key == campaign);
         let unread = |campaign: &str| {
-            !passed(campaign) && matches!(scene.answers.get(campaign), Some(Answer::Failed(_)))
+            !scene.passed(campaign) && matches!(scene.answers.get(campaign), Some(Answer::Failed(_)))
         };
         for decision in picture.decisions.iter().filter(|decision| decision.reason == Some(Reason::Assigned)) {
             let mut rivals =
@@ -241,15 +246,20 @@ proptest! {
         let Ok(picture) = scene.outcome(scene.request(&settings), Manner::AllAtOnce) else { return Ok(()) };
         for decision in picture.decisions.iter().filter(|decision| decision.refused.is_none()) {
             let campaign = settings.campaign(&decision.campaign).unwrap();
-            let passed = scene
-                .options
-                .user_storage_data
+            let data = &scene.options.user_storage_data;
+            let passed = data
+                .records()
                 .iter()
                 .find(|record| record.campaign_key == decision.campaign && record.is_of(&scene.user));
             let stored = match (passed, scene.answers.get(&decision.campaign)) {
                 (Some(record), _) => Some(record),
                 (None, Some(Answer::Found(record)))
-                    if record.campaign_key == decision.campaign && record.is_of(&scene.user) => Some(record),
+                    if !data.is_complete()
+                        && record.campaign_key == decision.campaign
+                        && record.is_of(&scene.user) =>
+                {
+                    Some(&**record)
+                }
                 _ => None,
             };
             let kept = stored.filter(|record| campaign.variation(&record.variation_name).is_some());

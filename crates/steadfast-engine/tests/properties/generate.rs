@@ -9,7 +9,7 @@ use steadfast_engine::attributes::{AttributeValue, Attributes};
 use steadfast_engine::policy::{
     Activation, EventArchitectureGoals, GoalTypes, MetaDataRule, OnStorageError, Policy, TrackAll,
 };
-use steadfast_engine::{GoalList, Options, Record, Revenue, Verb};
+use steadfast_engine::{GoalList, Options, Record, Revenue, UserStorageData, Verb};
 
 /// A settings file.
 #[derive(Debug, Clone)]
@@ -358,7 +358,10 @@ pub(crate) fn options() -> impl Strategy<Value = Options> {
 
 /// Options with records of the caller, who may be mistaken about user, campaign and variation.
 pub(crate) fn options_with_records() -> impl Strategy<Value = Options> {
-    (options(), vec(record(), 0..3)).prop_map(|(options, records)| Options { user_storage_data: records, ..options })
+    (options(), vec(record(), 0..3), prop::bool::weighted(0.15)).prop_map(|(options, records, complete)| {
+        let records = if complete { UserStorageData::all(records) } else { records.into() };
+        Options { user_storage_data: records, ..options }
+    })
 }
 
 /// An object to be kept with a record.

@@ -61,7 +61,7 @@ proptest! {
     #[test]
     fn a_list_united_with_itself_stays(text in list_text()) {
         let mut list = GoalList::from_text(text.clone());
-        prop_assert!(!list.unite(&GoalList::from_text(text.clone())));
+        prop_assert!(list.unite(&GoalList::from_text(text.clone())).is_empty());
         prop_assert_eq!(list.as_str(), text);
     }
 
@@ -74,7 +74,7 @@ proptest! {
         let mut united = first.clone();
         let grown = united.unite(&second);
         prop_assert!(united.as_str().starts_with(first.as_str()));
-        prop_assert_eq!(grown, united != first);
+        prop_assert_eq!(!grown.is_empty(), united != first);
         for goal in &goals {
             prop_assert!(united.contains(goal, known(&goals)), "{goal} is lost in {united:?}");
         }

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use steadfast_engine::{Answer, Record};
 
 use crate::error::StorageError;
 use crate::merge::{Claim, Merged, merge};
-use crate::user_storage::UserStorage;
+use crate::page::{Cursor, Page};
+use crate::user_storage::{UserStorage, Writes};
 
 /// Users are spread over this many locks, so that threads rarely meet.
 const SHARDS: usize = 64;
@@ -18,14 +19,19 @@ const SHORT: usize = 4;
 
 /// A user's records, sorted by campaign key: most users have a few, and a list holds nothing but them.
 #[derive(Debug, Default)]
-struct Campaigns(Vec<Record>);
+struct Campaigns(Vec<Arc<Record>>);
 
 impl Campaigns {
-    fn get(&self, campaign: &str) -> Option<&Record> {
+    fn get(&self, campaign: &str) -> Option<&Arc<Record>> {
         self.place(campaign).ok().map(|place| &self.0[place])
     }
 
+    fn records(&self) -> impl Iterator<Item = Record> {
+        self.0.iter().map(|record| Record::clone(record))
+    }
+
     fn put(&mut self, record: Record) {
+        let record = Arc::new(record);
         match self.place(&record.campaign_key) {
             Ok(place) => self.0[place] = record,
             Err(place) => {
@@ -61,7 +67,7 @@ impl MemoryStorage {
     pub fn records(&self) -> Vec<Record> {
         let mut records: Vec<Record> = Vec::new();
         for shard in &self.shards {
-            records.extend(locked(shard).values().flat_map(|campaigns| &campaigns.0).cloned());
+            records.extend(locked(shard).values().flat_map(Campaigns::records));
         }
         records.sort_by(|one, other| (&one.user_id, &one.campaign_key).cmp(&(&other.user_id, &other.campaign_key)));
         records
@@ -87,13 +93,19 @@ impl Default for MemoryStorage {
 
 impl UserStorage for MemoryStorage {
     fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
-        Ok(self.shard(user).get(user).and_then(|campaigns| campaigns.get(campaign)).cloned())
+        Ok(self.shard(user).get(user).and_then(|campaigns| campaigns.get(campaign)).map(|record| Record::clone(record)))
     }
 
     fn set(&self, record: Record) -> Result<(), StorageError> {
         let mut shard = self.shard(&record.user_id);
         shard.entry(record.user_id.clone()).or_default().put(record);
         Ok(())
+    }
+
+    fn look_up(&self, user: &str, campaign: &str) -> Answer {
+        let shard = self.shard(user);
+        let stored = shard.get(user).and_then(|campaigns| campaigns.get(campaign));
+        stored.map_or(Answer::Absent, |record| Answer::Found(Arc::clone(record)))
     }
 
     fn get_many(&self, user: &str, campaigns: &[&str]) -> Vec<Answer> {
@@ -106,10 +118,34 @@ impl UserStorage for MemoryStorage {
     fn merge(&self, claim: Claim) -> Result<Merged, StorageError> {
         let mut shard = self.shard(&claim.record.user_id);
         let stored = shard.get(&claim.record.user_id).and_then(|campaigns| campaigns.get(&claim.record.campaign_key));
+        let stored = stored.map(|record| &**record);
         let merged = merge(stored, &claim);
         if stored != Some(&merged.record) {
             shard.entry(claim.record.user_id).or_default().put(merged.record.clone());
         }
         Ok(merged)
+    }
+
+    fn records_of(&self, user: &str) -> Result<Vec<Record>, StorageError> {
+        Ok(self.shard(user).get(user).into_iter().flat_map(Campaigns::records).collect())
+    }
+
+    fn erase(&self, user: &str) -> Result<u64, StorageError> {
+        Ok(self.shard(user).remove(user).map_or(0, |campaigns| campaigns.0.len() as u64))
+    }
+
+    /// A page is a shard, however many records it has.
+    fn scan(&self, from: Option<&Cursor>, _about: usize) -> Result<Page, StorageError> {
+        let place = from.and_then(|cursor| cursor.as_bytes().first()).copied().unwrap_or(0);
+        let Some(shard) = self.shards.get(usize::from(place)) else {
+            return Ok(Page { records: Vec::new(), next: None });
+        };
+        let records = locked(shard).values().flat_map(Campaigns::records).collect();
+        let next = (usize::from(place) + 1 < self.shards.len()).then(|| Cursor::new([place + 1]));
+        Ok(Page { records, next })
+    }
+
+    fn writes(&self) -> Writes {
+        Writes::InPlace
     }
 }

@@ -339,7 +339,7 @@ fn effects(settings: &Settings, policy: Policy, options: &Options, stored: Optio
     let decision = loop {
         step = match step {
             Step::Done(decision) => break decision,
-            Step::NeedsStored(need) => need.resume([stored.clone().map_or(Answer::Absent, Answer::Found)]),
+            Step::NeedsStored(need) => need.resume([Answer::from(stored.clone())]),
         }
     };
     let effects = decision.effects().map(|effect| match effect {

@@ -137,7 +137,7 @@ fn activate(row: &Value) -> (Option<String>, Vec<String>, Vec<String>) {
                 let found = row["stored"] == *key;
                 gets.push(format!("get {key}"));
                 let record = || Record::new(&**user, &*key, "Variation-1");
-                need.resume([if found { Answer::Found(record()) } else { Answer::Absent }])
+                need.resume([Answer::from(found.then(record))])
             }
         }
     };

@@ -3,7 +3,7 @@
 use steadfast_engine::attributes::Attributes;
 use steadfast_engine::policy::GoalTypes;
 use steadfast_engine::settings::wire::Json;
-use steadfast_engine::{Options, Record, Revenue};
+use steadfast_engine::{Options, Record, Revenue, UserStorageData};
 
 use super::request::Mistake;
 
@@ -50,12 +50,14 @@ fn attributes(options: &Json<'_>, name: &str) -> Result<Attributes, Mistake> {
 
 /// One record or a list of them (decision D-4); `null` is none (spec Q-3). What is no record is as if it had not been
 /// passed; a list without any object is a mistake, as every list is to the reference (spec STO-20).
-fn user_storage_data(options: &Json<'_>) -> Result<Vec<Record>, Mistake> {
+fn user_storage_data(options: &Json<'_>) -> Result<UserStorageData, Mistake> {
     match options.get("userStorageData") {
-        None | Some(Json::Null) => Ok(Vec::new()),
-        Some(json @ Json::Object(_)) => Ok(Record::from_json(json).into_iter().collect()),
+        None | Some(Json::Null) => Ok(UserStorageData::NONE),
+        Some(json @ Json::Object(_)) => {
+            Ok(Record::from_json(json).map_or(UserStorageData::NONE, UserStorageData::from))
+        }
         Some(Json::List(items)) if items.iter().any(|item| matches!(item, Json::Object(_))) => {
-            Ok(items.iter().filter_map(|item| Record::from_json(item).ok()).collect())
+            Ok(items.iter().filter_map(|item| Record::from_json(item).ok()).collect::<Vec<_>>().into())
         }
         Some(other) => Err(wrong("userStorageData", other, "a record or a list of records")),
     }

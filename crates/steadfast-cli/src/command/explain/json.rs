@@ -122,6 +122,7 @@ fn finding_in_words(finding: &StoredFinding) -> (&'static str, Option<&str>) {
     match finding {
         StoredFinding::Passed(variation) => ("passed", Some(variation)),
         StoredFinding::PassedUnknownVariation(variation) => ("passed_unknown_variation", Some(variation)),
+        StoredFinding::PassedNothing => ("passed_nothing", None),
         StoredFinding::NoStorage => ("no_storage", None),
         StoredFinding::Absent => ("absent", None),
         StoredFinding::Found(variation) => ("found", Some(variation)),

@@ -146,6 +146,7 @@ fn tell_stored(user: &str, finding: &StoredFinding, record: Option<&Record>) -> 
         StoredFinding::Passed(name) => (Mark::Passed, format!("The caller's data has {} for {user}", shown(name))),
         StoredFinding::Found(name) => (Mark::Passed, format!("The storage has {} for {user}", shown(name))),
         StoredFinding::Absent => (Mark::Silent, format!("The storage has nothing for {user} yet")),
+        StoredFinding::PassedNothing => (Mark::Silent, format!("The caller's data has nothing for {user} yet")),
         StoredFinding::NoStorage => (Mark::Silent, "There is no storage".to_owned()),
         StoredFinding::PassedUnknownVariation(name) | StoredFinding::UnknownVariation(name) => {
             (Mark::Silent, format!("{user} is stored with {}, which the campaign does not have any more", shown(name)))
