@@ -11,6 +11,8 @@
 //! override `merge` with something atomic, and hold it against [`merge::merge`]. No caching, retry or timeout inside.
 
 pub mod backend;
+#[cfg(feature = "bridge")]
+pub mod bridge;
 pub mod error;
 pub mod merge;
 pub mod page;
