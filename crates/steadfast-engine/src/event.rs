@@ -3,7 +3,7 @@
 use crate::bucket::VisitorId;
 use crate::decide::Decision;
 use crate::settings::{Campaign, Goal, Variation};
-use crate::verb::Tracking;
+use crate::verb::{Push, Tracking};
 
 /// One call of the collector.
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub enum Event<'d, 'a> {
     Impression(Impression<'d, 'a>),
     /// A goal was reached, in one or several campaigns (`track`).
     Conversion(&'d Tracking<'a>),
+    /// A visitor has these properties (`push`).
+    Push(&'d Push<'a>),
 }
 
 /// A visitor was shown a variation.

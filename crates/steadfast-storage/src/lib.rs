@@ -14,12 +14,14 @@ pub mod backend;
 #[cfg(feature = "bridge")]
 pub mod bridge;
 pub mod error;
+pub mod held;
 pub mod merge;
 pub mod page;
 pub mod user_storage;
 
 pub use backend::memory::MemoryStorage;
 pub use error::{StorageError, StorageErrorKind};
+pub use held::HeldUserStorage;
 pub use merge::{Claim, Condition, Merged, Outcome};
 pub use page::{Cursor, Page};
 pub use user_storage::{AsyncUserStorage, UserStorage, Writes};

@@ -288,6 +288,48 @@ impl<S: UserStorage + ?Sized> UserStorage for Arc<S> {
     }
 }
 
+impl<S: AsyncUserStorage + ?Sized> AsyncUserStorage for Arc<S> {
+    async fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
+        (**self).get(user, campaign).await
+    }
+
+    async fn set(&self, record: Record) -> Result<(), StorageError> {
+        (**self).set(record).await
+    }
+
+    async fn get_many(&self, user: &str, campaigns: &[&str]) -> Vec<Answer> {
+        (**self).get_many(user, campaigns).await
+    }
+
+    async fn set_many(&self, records: Vec<Record>) -> Vec<Result<(), StorageError>> {
+        (**self).set_many(records).await
+    }
+
+    async fn merge(&self, claim: Claim) -> Result<Merged, StorageError> {
+        (**self).merge(claim).await
+    }
+
+    async fn merge_many(&self, claims: Vec<Claim>) -> Vec<Result<Merged, StorageError>> {
+        (**self).merge_many(claims).await
+    }
+
+    async fn records_of(&self, user: &str) -> Result<Vec<Record>, StorageError> {
+        (**self).records_of(user).await
+    }
+
+    async fn erase(&self, user: &str) -> Result<u64, StorageError> {
+        (**self).erase(user).await
+    }
+
+    async fn scan(&self, from: Option<&Cursor>, about: usize) -> Result<Page, StorageError> {
+        (**self).scan(from, about).await
+    }
+
+    fn writes(&self) -> Writes {
+        (**self).writes()
+    }
+}
+
 /// A look-up as the engine hears of it.
 pub(crate) fn answer(found: Result<Option<Record>, StorageError>) -> Answer {
     match found {

@@ -41,12 +41,12 @@ impl Player {
         let settings = Settings::compile(settings, reference_options());
         let settings = settings.map_err(|error| Failure::new(format!("settings: {error}")))?;
         let memory = has_storage.then(|| Arc::new(MemoryStorage::new()));
-        let client = Client::new(Arc::new(settings));
+        let client = Client::builder(Arc::new(settings)).policy(policy);
         let client = match &memory {
-            Some(memory) => client.with_storage(Arc::clone(memory)),
+            Some(memory) => client.storage(Arc::clone(memory)),
             None => client,
         };
-        Ok(Player { client: client.with_policy(policy), memory })
+        Ok(Player { client: client.build(), memory })
     }
 
     /// The answer to one request.

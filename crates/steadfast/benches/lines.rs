@@ -61,7 +61,7 @@ fn main() {
     let mut times = [const { Vec::new() }; 4];
     for _ in 0..15 {
         // A new storage each time: the first activation of a user is the one that writes.
-        let with_storage = Client::new(Arc::clone(&settings)).with_storage(MemoryStorage::new());
+        let with_storage = Client::builder(Arc::clone(&settings)).storage(MemoryStorage::new()).build();
         times[0].push(over_lines(&|line| {
             serde_json::from_str::<serde_json::Value>(line).map_or(0, |value| usize::from(value.is_object()))
         }));

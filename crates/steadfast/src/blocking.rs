@@ -1,12 +1,27 @@
 //! The blocking client: a driver that waits for its storage where it stands.
 
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use steadfast_engine::verb::{self, TrackTarget, Tracking};
-use steadfast_engine::{CallError, Decision, Effect, Options, Policy, Question, Record, Request, Settings, Step};
-use steadfast_storage::{StorageError, UserStorage};
+use steadfast_engine::verb::{self, Push, TrackTarget, Tracking};
+use steadfast_engine::{
+    CallError, Decision, Event, Options, Policy, Question, Record, Request, Settings, Step, UserStorageData,
+};
+use steadfast_storage::bridge::Waited;
+use steadfast_storage::{AsyncUserStorage, StorageError, StorageErrorKind, UserStorage, Writes};
 
-use crate::drive;
+use crate::builder::{Builder, Limits};
+use crate::confirmed::{self, Confirmation, Confirmed};
+use crate::core::Core;
+use crate::drive::{self, Answers, Call, Claims, Outcome};
+use crate::own_writes::{Noted, Overtaken, Writer};
+use crate::queue::threads::Worker;
+use crate::queue::{Queue, Unfinished};
+
+/// So many writes are side by side, each on a thread that waits.
+const SIDE_BY_SIDE: usize = 8;
 
 /// Decides for users and keeps what was decided.
 ///
@@ -20,65 +35,92 @@ use crate::drive;
 ///     "id": 1, "key": "checkout", "type": "VISUAL_AB", "status": "RUNNING", "percentTraffic": 100,
 ///     "segments": {}, "goals": [], "variations": [
 ///         {"id": 1, "name": "Control", "weight": 50}, {"id": 2, "name": "Green", "weight": 50}]}]}"#)?;
-/// let client = Client::new(Arc::new(settings)).with_storage(MemoryStorage::new());
+/// let client = Client::builder(Arc::new(settings)).storage(MemoryStorage::new()).build();
 /// let decision = client.activate("checkout", "Ashley", Options::NONE)?;
 /// assert_eq!(decision.variation_name(), Some("Control"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// It may be used inside an asynchronous runtime, where a look-up keeps the thread waiting like any other blocking call.
+/// When it is dropped it waits for its writes, at most for [`Limits::drop`].
 pub struct Client {
-    settings: Arc<Settings>,
-    storage: Option<Box<dyn UserStorage>>,
-    policy: Policy,
-    traced: bool,
-    on_storage_error: Box<dyn Fn(&StorageError) + Send + Sync>,
+    core: Core,
+    storage: Option<Storage>,
+    limits: Limits,
+}
+
+/// A storage, and the way to it.
+struct Storage {
+    storage: Arc<dyn UserStorage>,
+    /// Where writes wait; none where they are done at once.
+    queue: Option<Arc<Queue>>,
+}
+
+impl Builder<Arc<dyn UserStorage>> {
+    /// Keeps decisions in this storage.
+    pub fn storage(mut self, storage: impl UserStorage + 'static) -> Self {
+        self.storage = Some(Arc::new(storage));
+        self
+    }
+
+    /// Keeps decisions in a storage that answers later, and waits for it at most for [`Limits::look_up`] (of the limits
+    /// that were given before this): see [`Waited`].
+    ///
+    /// # Errors
+    /// When the thread that the storage runs on cannot be started.
+    pub fn async_storage(self, storage: impl AsyncUserStorage + 'static) -> std::io::Result<Self> {
+        let waited = Waited::new(storage, self.limits.look_up)?;
+        Ok(self.storage(waited))
+    }
+
+    /// The client.
+    #[must_use]
+    pub fn build(mut self) -> Client {
+        let limits = self.limits;
+        let storage = self.storage.take();
+        let core = self.core(storage.is_some());
+        let storage = storage.map(|storage| {
+            let side_by_side = limits.side_by_side.unwrap_or(SIDE_BY_SIDE);
+            let queue = || Arc::new(Queue::new(storage.writes(), side_by_side, limits.waiting));
+            Storage { queue: (storage.writes() != Writes::InPlace).then(queue), storage }
+        });
+        Client { core, storage, limits }
+    }
 }
 
 impl Client {
     /// A client without a storage: everybody is evaluated afresh on each call.
     #[must_use]
     pub fn new(settings: Arc<Settings>) -> Self {
-        Client { settings, storage: None, policy: Policy::default(), traced: false, on_storage_error: Box::new(|_| {}) }
+        Client::builder(settings).build()
     }
 
-    /// The same client, which keeps decisions in `storage`.
-    #[must_use]
-    pub fn with_storage(mut self, storage: impl UserStorage + 'static) -> Self {
-        self.storage = Some(Box::new(storage));
-        self.policy.has_storage = true;
-        self
-    }
-
-    /// The same client under this policy. Whether there is a storage is known already and not taken from it.
-    #[must_use]
-    pub fn with_policy(mut self, policy: Policy) -> Self {
-        self.policy = Policy { has_storage: self.storage.is_some(), ..policy };
-        self
-    }
-
-    /// The same client; its decisions come with a trace.
-    #[must_use]
-    pub fn traced(mut self) -> Self {
-        self.traced = true;
-        self
-    }
-
-    /// The same client, which tells `listener` of every failed write. A decision stands all the same.
-    #[must_use]
-    pub fn on_storage_error(mut self, listener: impl Fn(&StorageError) + Send + Sync + 'static) -> Self {
-        self.on_storage_error = Box::new(listener);
-        self
+    /// A client to be put together.
+    pub fn builder(settings: Arc<Settings>) -> Builder<Arc<dyn UserStorage>> {
+        Builder::new(settings)
     }
 
     /// The settings in force.
     #[must_use]
-    pub fn settings(&self) -> &Arc<Settings> {
-        &self.settings
+    pub fn settings(&self) -> Arc<Settings> {
+        self.core.settings.load_full()
+    }
+
+    /// From now on decides under these settings; a decision under way ends under the ones it began with. The old ones.
+    pub fn update_settings(&self, settings: Arc<Settings>) -> Arc<Settings> {
+        self.core.settings.swap(settings)
     }
 
     /// The policy in force.
     #[must_use]
     pub fn policy(&self) -> &Policy {
-        &self.policy
+        &self.core.policy
+    }
+
+    /// From now on nobody gets a variation, and nothing is looked up, kept, sent or shown (spec API-70). What was handed
+    /// over before goes its way.
+    pub fn opt_out(&self) {
+        self.core.opted_out.store(true, Ordering::Relaxed);
     }
 
     /// See [`verb::activate`].
@@ -91,7 +133,21 @@ impl Client {
         user: &'a str,
         options: &'a Options,
     ) -> Result<Decision<'a>, CallError> {
-        Ok(self.decided(verb::activate(self.request(user, options), campaign)?))
+        self.call(user, options, |request| verb::activate(request, campaign))
+    }
+
+    /// As [`activate`](Self::activate), and waits until the storage has the decision: what the user sees is what is stored,
+    /// whoever stored it. Only a storage that merges in one step can promise that; all that are built in do.
+    ///
+    /// # Errors
+    /// What the caller got wrong. A storage that fails is no error: the [confirmation](Confirmed::confirmation) says so.
+    pub fn activate_confirmed<'a>(
+        &'a self,
+        campaign: &str,
+        user: &'a str,
+        options: &'a Options,
+    ) -> Result<Confirmed<'a>, CallError> {
+        self.confirm(user, options, |request| verb::activate(request, campaign))
     }
 
     /// See [`verb::variation_name`].
@@ -104,7 +160,7 @@ impl Client {
         user: &'a str,
         options: &'a Options,
     ) -> Result<Decision<'a>, CallError> {
-        Ok(self.decided(verb::variation_name(self.request(user, options), campaign)?))
+        self.call(user, options, |request| verb::variation_name(request, campaign))
     }
 
     /// See [`verb::feature_enabled`]; the answer is [`Decision::is_feature_enabled`].
@@ -117,7 +173,20 @@ impl Client {
         user: &'a str,
         options: &'a Options,
     ) -> Result<Decision<'a>, CallError> {
-        Ok(self.decided(verb::feature_enabled(self.request(user, options), campaign)?))
+        self.call(user, options, |request| verb::feature_enabled(request, campaign))
+    }
+
+    /// [`feature_enabled`](Self::feature_enabled), confirmed as in [`activate_confirmed`](Self::activate_confirmed).
+    ///
+    /// # Errors
+    /// What the caller got wrong.
+    pub fn feature_enabled_confirmed<'a>(
+        &'a self,
+        campaign: &str,
+        user: &'a str,
+        options: &'a Options,
+    ) -> Result<Confirmed<'a>, CallError> {
+        self.confirm(user, options, |request| verb::feature_enabled(request, campaign))
     }
 
     /// See [`verb::feature_variable`]; the values are [`Decision::variable`].
@@ -130,7 +199,7 @@ impl Client {
         user: &'a str,
         options: &'a Options,
     ) -> Result<Decision<'a>, CallError> {
-        Ok(self.decided(verb::feature_variable(self.request(user, options), campaign)?))
+        self.call(user, options, |request| verb::feature_variable(request, campaign))
     }
 
     /// See [`verb::track`].
@@ -144,9 +213,41 @@ impl Client {
         goal: &'a str,
         options: &'a Options,
     ) -> Result<Tracking<'a>, CallError> {
-        let tracking = self.drive(verb::track(self.request(user, options), campaigns, goal)?);
-        tracking.effects().for_each(|effect| self.perform(&effect));
-        Ok(tracking)
+        self.call(user, options, |request| verb::track(request, campaigns, goal))
+    }
+
+    /// See [`verb::push`]. After an opt-out nothing is sent.
+    ///
+    /// # Errors
+    /// What the caller got wrong.
+    pub fn push<'a>(
+        &'a self,
+        user: &'a str,
+        properties: std::collections::BTreeMap<String, String>,
+    ) -> Result<Push<'a>, CallError> {
+        let push = verb::push(Request::new(self.settings(), user), properties)?;
+        if !self.core.is_opted_out() {
+            self.core.send(&Event::Push(&push));
+        }
+        Ok(push)
+    }
+
+    /// All that is stored for a user, with what this client has written lately: for the options of the calls to come,
+    /// which then ask for nothing. A storage that has only `get` and `set` is asked about every campaign of the settings.
+    ///
+    /// # Errors
+    /// When the storage cannot say. Without a storage nothing is stored.
+    pub fn stored(&self, user: &str) -> Result<UserStorageData, StorageError> {
+        let Some(Storage { storage, .. }) = &self.storage else { return Ok(UserStorageData::all([])) };
+        let records = match storage.records_of(user) {
+            Err(error) if error.kind() == StorageErrorKind::Unsupported => {
+                let settings = self.settings();
+                drive::found(storage.get_many(user, &drive::keys(&settings)))?
+            }
+            records => records?,
+        };
+        let records = UserStorageData::all(records);
+        Ok(self.core.own.over_passed(user, &records).unwrap_or(records))
     }
 
     /// Puts a record straight into the storage, over whatever is there. Without a storage nothing happens.
@@ -154,47 +255,154 @@ impl Client {
     /// # Errors
     /// When the storage cannot keep it.
     pub fn put(&self, record: Record) -> Result<(), StorageError> {
-        match &self.storage {
-            Some(storage) => storage.set(record),
+        self.storage.as_ref().map_or(Ok(()), |storage| storage.storage.set(record))
+    }
+
+    /// Waits until the storage has answered to everything that was handed over.
+    ///
+    /// # Errors
+    /// When it has not by then; nothing is lost by that.
+    pub fn flush(&self, deadline: Duration) -> Result<(), Unfinished> {
+        match self.storage.as_ref().and_then(|storage| storage.queue.as_ref()) {
+            Some(queue) => queue.wait_idle(deadline),
             None => Ok(()),
         }
     }
 
-    fn request<'a>(&'a self, user: &'a str, options: &'a Options) -> Request<'a> {
-        let request = Request::new(&*self.settings, user).with_options(options).with_policy(self.policy);
-        if self.traced { request.traced() } else { request }
+    /// The whole of a call: see [`drive`].
+    fn call<'a, Q: Question>(
+        &'a self,
+        user: &'a str,
+        options: &'a Options,
+        begin: impl Fn(Request<'a>) -> Result<Step<Q>, CallError>,
+    ) -> Result<Q::Output, CallError>
+    where
+        Q::Output: Outcome,
+    {
+        let mut call = Call::new(&self.core, user, options);
+        loop {
+            let outcome = self.decide(&call, begin(call.request())?);
+            match self.note(&call, drive::claims(&outcome)) {
+                Err(Overtaken) => call.again(options),
+                Ok(noted) => {
+                    call.perform(&outcome, || self.hand_over(user, noted));
+                    return Ok(outcome);
+                }
+            }
+        }
     }
 
-    fn decided<'a, Q: Question<Output = Decision<'a>>>(&self, step: Step<Q>) -> Decision<'a> {
-        let decision = self.drive(step);
-        decision.effects().for_each(|effect| self.perform(&effect));
-        decision
+    /// The same, with an answer of the storage to everything: see [`confirmed`](mod@crate::confirmed).
+    fn confirm<'a, Q: Question<Output = Decision<'a>>>(
+        &'a self,
+        user: &'a str,
+        options: &'a Options,
+        begin: impl Fn(Request<'a>) -> Result<Step<Q>, CallError>,
+    ) -> Result<Confirmed<'a>, CallError> {
+        let Some(Storage { storage, .. }) = &self.storage else {
+            let decision = self.call(user, options, begin)?;
+            return Ok(Confirmed { decision, confirmation: Confirmation::NothingToStore });
+        };
+        let mut call = Call::new(&self.core, user, options);
+        for _ in 0..confirmed::ROUNDS {
+            let decision = self.decide(&call, begin(call.request())?);
+            let Some(claim) = confirmed::to_claim(&decision, &self.core.own).pop() else {
+                return Ok(call.confirmed(decision));
+            };
+            if call.note(Claims::from_iter([claim.clone()]), Writer::Caller).is_err() {
+                call.again(options);
+                continue;
+            }
+            match storage.merge(claim.clone()) {
+                Err(error) => {
+                    let noted = self.core.own.unanswered(&claim);
+                    call.perform(&decision, || {});
+                    self.hand_over(user, noted);
+                    return Ok(Confirmed { decision, confirmation: Confirmation::Unconfirmed(error) });
+                }
+                Ok(merged) => {
+                    let stands = confirmed::stands(&decision, &merged);
+                    if !stands {
+                        call.adopt(merged.record.clone());
+                    }
+                    self.core.own.answered(claim, merged);
+                    if stands {
+                        return Ok(call.confirmed(decision));
+                    }
+                    call.again(options);
+                }
+            }
+        }
+        let decision = self.call(user, options, begin)?;
+        Ok(Confirmed { decision, confirmation: Confirmation::Unconfirmed(confirmed::restless()) })
     }
 
-    fn drive<Q: Question>(&self, mut step: Step<Q>) -> Q::Output {
+    /// Drives a decision to its end.
+    fn decide<Q: Question>(&self, call: &Call<'_>, mut step: Step<Q>) -> Q::Output {
         loop {
             step = match step {
                 Step::Done(output) => break output,
                 Step::NeedsStored(need) => {
-                    let answers = match &self.storage {
-                        Some(storage) => {
-                            let (user, campaigns) = drive::look_up(&need);
-                            storage.get_many(user, &campaigns)
-                        }
-                        // Without a storage the engine asks nothing; an empty answer counts as a failure.
-                        None => Vec::new(),
-                    };
+                    let answers = self.look_up(call, &need);
                     need.resume(answers)
                 }
             }
         }
     }
 
-    fn perform(&self, effect: &Effect<'_, '_>) {
-        if let (Some(claim), Some(storage)) = (drive::claim(effect), &self.storage)
-            && let Err(error) = storage.merge(claim)
-        {
-            (self.on_storage_error)(&error);
+    fn look_up(&self, call: &Call<'_>, need: &impl Question) -> Answers {
+        // Without a storage the engine asks nothing; an empty answer counts as a failure.
+        let Some(Storage { storage, queue }) = &self.storage else { return Answers::new() };
+        let mut answers = drive::look_up(&**storage, call, need);
+        // What is written in place is in the storage.
+        if queue.is_some() {
+            call.bring_up_to_date(need, &mut answers);
         }
+        answers
+    }
+
+    /// Notes what is to be written; where that is done at once, it is done.
+    fn note(&self, call: &Call<'_>, claims: Claims) -> Result<Noted, Overtaken> {
+        match &self.storage {
+            None => Ok(Noted::Settled),
+            Some(Storage { storage, queue: None }) => call.note_in_place(claims, &**storage),
+            Some(Storage { queue: Some(queue), .. }) => call.note_for(claims, queue),
+        }
+    }
+
+    /// Puts the user into the queue, and starts a thread for it where one is wanted.
+    fn hand_over(&self, user: &str, noted: Noted) {
+        let Some(Storage { storage, queue: Some(queue) }) = &self.storage else { return };
+        if noted == Noted::Queue && queue.push(user) {
+            let worker = Worker {
+                queue: Arc::clone(queue),
+                own: Arc::clone(&self.core.own),
+                storage: Arc::clone(storage),
+                on_error: self.core.on_error.clone(),
+            };
+            if let Err(error) = worker.start() {
+                queue.no_worker();
+                let error = StorageError::new(StorageErrorKind::Other, "no thread for writing can be started")
+                    .with_source(error);
+                self.core.on_error.tell(&error);
+            }
+        }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let Some(queue) = self.storage.as_ref().and_then(|storage| storage.queue.as_ref()) else { return };
+        if let Err(unfinished) = queue.wait_idle(self.limits.drop) {
+            tracing::error!(users = unfinished.users, "a client ended before the storage answered to its last writes");
+        }
+        queue.close();
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let policy = &self.core.policy;
+        formatter.debug_struct("Client").field("policy", policy).field("limits", &self.limits).finish_non_exhaustive()
     }
 }

@@ -1,25 +1,288 @@
-//! What drivers have in common: everything but waiting.
+//! A call under way: everything that both clients do, but for waiting.
+//!
+//! 1. The call starts: data that the caller passed is brought up to date with what this process has written, and the
+//!    settings in force hold until the decision is made ([`Call::new`], [`Call::request`]).
+//! 2. The engine decides; each of its questions is answered by the storage, with the own writes over it
+//!    ([`Call::bring_up_to_date`]).
+//! 3. What is to be written is noted, all at once ([`Call::note`]). Where another call of the same user came first, back
+//!    to 1.
+//! 4. The effects happen in their order: event, record, hook (decision D-13).
 
-use steadfast_engine::{Effect, Question, StoredKey};
-use steadfast_storage::Claim;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// The campaigns of a question, whose user is the same in all keys.
-pub(crate) fn look_up<Q: Question>(need: &Q) -> (&str, Vec<&str>) {
-    let mut user = "";
-    let campaigns = need
-        .keys()
-        .map(|key: StoredKey<'_>| {
-            user = key.user;
-            key.campaign
-        })
-        .collect();
-    (user, campaigns)
+use smallvec::{SmallVec, smallvec};
+use steadfast_engine::verb::Tracking;
+use steadfast_engine::{
+    Answer, Decision, Effect, Options, Question, Reason, Record, Request, Settings, Shared, StorageFailure, StoredKey,
+    UserStorageData,
+};
+use steadfast_storage::{Claim, StorageError, StorageErrorKind, UserStorage};
+
+use crate::confirmed::{Confirmation, Confirmed};
+use crate::core::Core;
+use crate::own_writes::{Noted, Overtaken, Writer};
+use crate::queue::Queue;
+
+/// What a verb comes to, as far as a driver is concerned.
+pub(crate) trait Outcome {
+    /// Shows each effect, in order.
+    fn each_effect(&self, see: impl FnMut(Effect<'_, '_>));
+
+    /// Shows each decision.
+    fn each_decision(&self, see: impl FnMut(&Decision<'_>));
 }
 
-/// The claim behind an effect, if it is one for the storage.
-pub(crate) fn claim(effect: &Effect<'_, '_>) -> Option<Claim> {
-    match effect {
-        Effect::Store(write) => Some(Claim::from(write)),
-        Effect::Send(_) | Effect::Notify(_) => None,
+/// Claims of one call: mostly none or one.
+pub(crate) type Claims = SmallVec<[Claim; 1]>;
+
+/// Answers to a question: mostly one.
+pub(crate) type Answers = SmallVec<[Answer; 1]>;
+
+/// One call of one user, from its start to its effects.
+pub(crate) struct Call<'a> {
+    core: &'a Core,
+    user: &'a str,
+    options: Shared<'a, Options>,
+    seen: u64,
+    /// Winners that this call has learned of; they stand for what is stored.
+    adopted: Vec<Record>,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(core: &'a Core, user: &'a str, options: &'a Options) -> Self {
+        let mut call =
+            Call { core, user, options: Shared::Borrowed(options), seen: core.own.seen(), adopted: Vec::new() };
+        call.refresh(options);
+        call
+    }
+
+    /// The same call from its start, because it was overtaken or has learned of a winner.
+    pub(crate) fn again(&mut self, options: &'a Options) {
+        self.seen = self.core.own.seen();
+        self.options = Shared::Borrowed(options);
+        self.refresh(options);
+    }
+
+    /// What the caller passed may be older than what this process has written (decision D-6), or than what this call has
+    /// learned.
+    fn refresh(&mut self, options: &Options) {
+        let passed = &options.user_storage_data;
+        if passed.is_none() {
+            return;
+        }
+        let mut fresh = self.core.own.over_passed(self.user, passed);
+        if !self.adopted.is_empty() {
+            let passed = fresh.as_ref().unwrap_or(passed);
+            let others = passed.records().iter().filter(|one| self.adopted(&one.campaign_key).is_none());
+            let records: Vec<Record> = others.chain(&self.adopted).cloned().collect();
+            fresh = Some(if passed.is_complete() { UserStorageData::all(records) } else { records.into() });
+        }
+        if let Some(user_storage_data) = fresh {
+            self.options = Shared::Arc(Arc::new(Options { user_storage_data, ..options.clone() }));
+        }
+    }
+
+    pub(crate) fn request(&self) -> Request<'a> {
+        let request = Request::new(self.core.settings.load_full(), self.user)
+            .with_options(self.options.clone())
+            .with_policy(self.core.policy)
+            .opted_out(self.core.is_opted_out());
+        if self.core.traced { request.traced() } else { request }
+    }
+
+    /// Brings what the storage answered to a question up to date with what this process has written.
+    pub(crate) fn bring_up_to_date(&self, need: &impl Question, answers: &mut Answers) {
+        self.core.own.over(self.user, need.keys().map(|key| key.campaign).zip(answers.iter_mut()));
+        for (key, answer) in need.keys().zip(answers) {
+            if let Some(record) = self.adopted(key.campaign) {
+                *answer = Answer::Found(Arc::new(record.clone()));
+            }
+        }
+    }
+
+    /// Notes what is to be written.
+    ///
+    /// # Errors
+    /// When another call of the user came first: decide again.
+    pub(crate) fn note(&self, claims: Claims, writer: Writer<'_>) -> Result<Noted, Overtaken> {
+        if claims.is_empty() {
+            return Ok(Noted::Settled);
+        }
+        self.core.own.note(self.user, self.seen, claims, writer)
+    }
+
+    /// Notes what is to be written, for the workers of a queue. What it has no room for is not kept, and said.
+    ///
+    /// # Errors
+    /// When another call of the user came first: decide again.
+    pub(crate) fn note_for(&self, claims: Claims, queue: &Queue) -> Result<Noted, Overtaken> {
+        if claims.is_empty() || queue.has_room() {
+            return self.note(claims, Writer::Worker);
+        }
+        let noted = self.note(claims, Writer::Nobody)?;
+        let error = "too many writes wait for the storage: this one is not kept";
+        self.core.on_error.tell(&StorageError::new(StorageErrorKind::Full, error));
+        Ok(noted)
+    }
+
+    /// Notes what is to be written, and writes it.
+    ///
+    /// # Errors
+    /// When another call of the user came first: decide again.
+    pub(crate) fn note_in_place(&self, claims: Claims, storage: &dyn UserStorage) -> Result<Noted, Overtaken> {
+        let mut errors = Vec::new();
+        let mut write = |claim| {
+            storage.merge(claim).inspect_err(|error| errors.push(StorageError::new(error.kind(), error.to_string())))
+        };
+        let noted = self.note(claims, Writer::InPlace(&mut write));
+        errors.iter().for_each(|error| self.core.on_error.tell(error));
+        noted
+    }
+
+    /// From now on this record is what is stored, for this call.
+    pub(crate) fn adopt(&mut self, winner: Record) {
+        self.adopted.retain(|one| one.campaign_key != winner.campaign_key);
+        self.adopted.push(winner);
+    }
+
+    /// What happens when a decision is final. The record is handed over by `hand_over`, once, where it has its turn.
+    pub(crate) fn perform(&self, outcome: &impl Outcome, mut hand_over: impl FnMut()) {
+        let mut handed_over = false;
+        outcome.each_effect(|effect| match effect {
+            Effect::Send(event) => self.core.send(&event),
+            Effect::Store(_) => {
+                if !std::mem::replace(&mut handed_over, true) {
+                    hand_over();
+                }
+            }
+            Effect::Notify(decision) => self.core.notify(decision),
+        });
+        outcome.each_decision(log);
+    }
+
+    pub(crate) fn user(&self) -> &'a str {
+        self.user
+    }
+
+    /// A decision that the storage has answered to, with its effects.
+    pub(crate) fn confirmed<'d>(&self, decision: Decision<'d>) -> Confirmed<'d> {
+        self.perform(&decision, || {});
+        Confirmed { confirmation: self.confirmation(&decision), decision }
+    }
+
+    /// What is known about a decision's being stored, once the storage has answered to everything.
+    fn confirmation(&self, decision: &Decision<'_>) -> Confirmation {
+        if decision.variation().is_none() || decision.reason() == Reason::Whitelisted {
+            Confirmation::NothingToStore
+        } else if self.adopted(decision.campaign().key()).is_some() {
+            Confirmation::Adopted
+        } else {
+            Confirmation::Stored
+        }
+    }
+
+    fn adopted(&self, campaign: &str) -> Option<&Record> {
+        self.adopted.iter().find(|record| record.campaign_key == campaign)
+    }
+}
+
+/// What the outcome wants to be written.
+pub(crate) fn claims(outcome: &impl Outcome) -> Claims {
+    let mut claims = Claims::new();
+    outcome.each_effect(|effect| {
+        if let Effect::Store(write) = effect {
+            claims.push(Claim::from(&write));
+        }
+    });
+    claims
+}
+
+/// What a storage that answers in place says to a question.
+pub(crate) fn look_up(storage: &dyn UserStorage, call: &Call<'_>, need: &impl Question) -> Answers {
+    let mut keys = need.keys();
+    match (keys.next(), keys.next()) {
+        (Some(only), None) => smallvec![storage.look_up(only.user, only.campaign)],
+        _ => Answers::from_vec(storage.get_many(call.user(), &campaigns(need))),
+    }
+}
+
+/// The campaigns of a question.
+pub(crate) fn campaigns<Q: Question>(need: &Q) -> SmallVec<[&str; 4]> {
+    need.keys().map(|key: StoredKey<'_>| key.campaign).collect()
+}
+
+/// The keys of all campaigns.
+pub(crate) fn keys(settings: &Settings) -> Vec<&str> {
+    settings.campaigns().iter().map(|campaign| campaign.key()).collect()
+}
+
+/// The records among these answers.
+///
+/// # Errors
+/// The first failure: what failed is not absent.
+pub(crate) fn found(answers: Vec<Answer>) -> Result<Vec<Record>, StorageError> {
+    let mut records = Vec::new();
+    for answer in answers {
+        match answer {
+            Answer::Found(record) => records.push(Arc::unwrap_or_clone(record)),
+            Answer::Absent => {}
+            Answer::Failed(failure) => {
+                return Err(StorageError::new(StorageErrorKind::Unavailable, failure.to_string()));
+            }
+        }
+    }
+    Ok(records)
+}
+
+/// One failure for every campaign asked for.
+pub(crate) fn failed(error: &StorageError, many: usize) -> Answers {
+    smallvec![Answer::Failed(StorageFailure::new(error.to_string())); many]
+}
+
+/// Nobody waits any longer.
+pub(crate) fn too_late(deadline: Duration) -> StorageError {
+    let deadline = deadline.as_secs_f64();
+    StorageError::new(StorageErrorKind::TimedOut, format!("the storage did not answer within {deadline} s"))
+}
+
+/// A storage that gave fewer answers than it was asked for.
+pub(crate) fn no_answer() -> StorageError {
+    StorageError::new(StorageErrorKind::Other, "the storage gave no answer to a write")
+}
+
+/// Decisions are logged without the user above debug.
+fn log(decision: &Decision<'_>) {
+    let campaign = decision.campaign().key();
+    for warning in decision.warnings().iter() {
+        tracing::warn!(campaign, "{warning}");
+    }
+    tracing::debug!(
+        campaign,
+        user = decision.user(),
+        variation = decision.variation_name(),
+        reason = decision.reason().as_str(),
+        verb = decision.verb().as_str(),
+        "decided"
+    );
+}
+
+impl Outcome for Decision<'_> {
+    fn each_effect(&self, see: impl FnMut(Effect<'_, '_>)) {
+        self.effects().for_each(see);
+    }
+
+    fn each_decision(&self, mut see: impl FnMut(&Decision<'_>)) {
+        see(self);
+    }
+}
+
+impl Outcome for Tracking<'_> {
+    fn each_effect(&self, see: impl FnMut(Effect<'_, '_>)) {
+        self.effects().for_each(see);
+    }
+
+    fn each_decision(&self, see: impl FnMut(&Decision<'_>)) {
+        self.campaigns().iter().filter_map(|campaign| campaign.decision().ok()).for_each(see);
     }
 }

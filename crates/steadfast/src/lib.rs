@@ -1,8 +1,22 @@
 #![doc = include_str!("../README.md")]
 
 pub mod blocking;
+mod builder;
+pub mod confirmed;
+mod core;
 mod drive;
+pub mod event;
 pub mod line;
+pub mod nonblocking;
+mod own_writes;
+mod queue;
+
+pub use builder::{Builder, Limits};
+pub use confirmed::{Confirmation, Confirmed};
+pub use event::EventSink;
+pub use nonblocking::Client;
+pub use own_writes::Memory;
+pub use queue::Unfinished;
 
 pub use steadfast_engine as engine;
 pub use steadfast_storage as storage;

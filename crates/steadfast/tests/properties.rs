@@ -10,11 +10,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use serde_json::{Value, json};
+use steadfast::Builder;
 use steadfast::blocking::Client;
 use steadfast::engine::policy::{Activation, EventArchitectureGoals};
 use steadfast::engine::{Options, Policy, Reason, Record, Settings, TrackOutcome, TrackTarget, Verb};
 use steadfast::line::{Line, run};
-use steadfast::storage::{Claim, Condition, MemoryStorage, Merged, StorageError, StorageErrorKind, UserStorage};
+use steadfast::storage::{Claim, Condition, MemoryStorage, Merged, StorageError, StorageErrorKind, UserStorage, Writes};
 
 #[expect(dead_code, reason = "the laws of the engine use the rest")]
 #[path = "../../steadfast-engine/tests/properties/generate.rs"]
@@ -52,6 +53,10 @@ impl UserStorage for Observed {
         self.claims.lock().unwrap().push(claim.clone());
         self.records.merge(claim)
     }
+
+    fn writes(&self) -> Writes {
+        self.records.writes()
+    }
 }
 
 /// What a call gave in one campaign.
@@ -64,8 +69,12 @@ struct Shown {
 }
 
 fn client(file: &File, storage: &Arc<Observed>, policy: Policy) -> Client {
+    builder(file, storage, policy).build()
+}
+
+fn builder(file: &File, storage: &Arc<Observed>, policy: Policy) -> Builder<Arc<dyn UserStorage>> {
     let settings = Settings::parse(&file.to_json().to_string()).expect("a sensible file");
-    Client::new(Arc::new(settings)).with_storage(Arc::clone(storage)).with_policy(policy)
+    Client::builder(Arc::new(settings)).storage(Arc::clone(storage)).policy(policy)
 }
 
 /// Makes a call; nothing comes of one that its caller got wrong. `track` goes to the campaign when `single`, else to
@@ -275,7 +284,8 @@ proptest! {
             let mut draft = draft.clone();
             draft.options.track_returning_users = None;
             for shown in call(&client, &draft, single).into_iter().filter(|shown| shown.outcome.is_some()) {
-                let campaign = client.settings().campaign(&shown.campaign).unwrap();
+                let settings = client.settings();
+                let campaign = settings.campaign(&shown.campaign).unwrap();
                 let again = sent_each_time || campaign.goal(draft.goal).is_some_and(|goal| goal.counts_every_time());
                 if shown.outcome != Some(TrackOutcome::Tracked) {
                     let known = counted.contains(&(draft.user.clone(), shown.campaign.clone(), draft.goal));
@@ -434,8 +444,8 @@ proptest! {
         let texts: Vec<String> = lines.iter().map(Value::to_string).collect();
         let session = |traced: bool| {
             let storage = Arc::new(Observed::default());
-            let client = client(&file, &storage, policy);
-            let client = if traced { client.traced() } else { client };
+            let client = builder(&file, &storage, policy);
+            let client = if traced { client.traced() } else { client }.build();
             let answers: Vec<Result<(Value, Value), String>> = texts
                 .iter()
                 .map(|text| match Line::parse(text) {

@@ -120,10 +120,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     };
     let memory = Arc::new(MemoryStorage::new());
     let client = match arguments.storage {
-        StorageUrl::None => Client::new(settings),
-        StorageUrl::Memory => Client::new(settings).with_storage(Arc::clone(&memory)),
+        StorageUrl::None => Client::builder(settings),
+        StorageUrl::Memory => Client::builder(settings).storage(Arc::clone(&memory)),
     };
-    let client = client.with_policy(policy);
+    let client = client.policy(policy).build();
 
     let (input, size) = open_input(arguments)?;
     let mut output = open_output(arguments)?;

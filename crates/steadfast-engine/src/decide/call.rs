@@ -18,6 +18,7 @@ pub struct Request<'a> {
     pub(crate) options: Shared<'a, Options>,
     pub(crate) policy: Policy,
     pub(crate) traced: bool,
+    pub(crate) opted_out: bool,
 }
 
 /// The public call a decision is made for.
@@ -52,6 +53,7 @@ impl<'a> Request<'a> {
             options: Shared::Borrowed(Options::NONE),
             policy: Policy::default(),
             traced: false,
+            opted_out: false,
         }
     }
 
@@ -73,6 +75,14 @@ impl<'a> Request<'a> {
     #[must_use]
     pub fn traced(mut self) -> Self {
         self.traced = true;
+        self
+    }
+
+    /// The same request of a client that has opted out, or has not: then nobody gets a variation, nothing is looked up,
+    /// and nothing comes of it (spec API-70).
+    #[must_use]
+    pub fn opted_out(mut self, opted_out: bool) -> Self {
+        self.opted_out = opted_out;
         self
     }
 

@@ -11,6 +11,8 @@ pub enum Reason {
     Stored,
     /// Bucketed afresh (spec BKT-32).
     Assigned,
+    /// No variation: the client has opted out (spec API-70).
+    OptedOut,
     /// No variation: the campaign is not running.
     NotRunning,
     /// No variation: a multi-armed bandit without a storage would move users about (spec STO-60).
@@ -43,6 +45,7 @@ impl Reason {
             Reason::Whitelisted => "whitelisted",
             Reason::Stored => "stored",
             Reason::Assigned => "assigned",
+            Reason::OptedOut => "opted_out",
             Reason::NotRunning => "not_running",
             Reason::BanditNeedsStorage => "bandit_needs_storage",
             Reason::StorageFailed => "storage_failed",
@@ -64,6 +67,7 @@ impl fmt::Display for Reason {
             Reason::Whitelisted => "the user is whitelisted for the variation",
             Reason::Stored => "the variation is stored for the user",
             Reason::Assigned => "the user's bucket falls into the variation's range",
+            Reason::OptedOut => "the client has opted out",
             Reason::NotRunning => "the campaign is not running",
             Reason::BanditNeedsStorage => "the campaign is a multi-armed bandit and no storage is configured",
             Reason::StorageFailed => "the storage could not answer",

@@ -82,6 +82,11 @@ fn stages(call: &Call<'_, '_>, known: &Known, notes: &mut impl Notes) -> Result<
     };
     let nobody = |reason, basis, warnings| verdict(None, reason, None, basis, warnings);
 
+    // 0. Does anybody want decisions at all?
+    if call.request.opted_out {
+        return nobody(Reason::OptedOut, Basis::NotConsulted, warnings);
+    }
+
     // 1. Is the campaign running?
     notes.note(|| Stage::Campaign { status: campaign.status.to_string(), running: campaign.running });
     if !campaign.running {

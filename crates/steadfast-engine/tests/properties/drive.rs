@@ -191,6 +191,7 @@ fn effect_picture(effect: &Effect<'_, '_>) -> EffectPicture {
                 .map(|one| [one.campaign.key(), one.variation.name(), one.goal.identifier()].map(str::to_owned))
                 .collect(),
         ),
+        Effect::Send(Event::Push(push)) => unreachable!("a decision pushes nothing: {push:?}"),
         Effect::Store(write) => EffectPicture::Store(WritePicture {
             record: write.to_record(),
             condition: match write.precondition() {

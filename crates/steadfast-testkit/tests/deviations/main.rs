@@ -9,6 +9,7 @@ mod stored;
 mod verbs;
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use steadfast::blocking::Client;
@@ -76,9 +77,9 @@ impl Scene {
     fn compiled(settings: &Value, options: CompileOptions, policy: Policy, has_storage: bool) -> Scene {
         let settings = Arc::new(Settings::compile(&settings.to_string(), options).unwrap());
         let storage = Arc::new(Recording::default());
-        let client = Client::new(settings);
-        let client = if has_storage { client.with_storage(Arc::clone(&storage)) } else { client };
-        Scene { client: client.with_policy(policy), storage }
+        let client = Client::builder(settings).policy(policy);
+        let client = if has_storage { client.storage(Arc::clone(&storage)) } else { client };
+        Scene { client: client.build(), storage }
     }
 
     /// The same scene; the storage answers a look-up of `place` with this record.
@@ -134,6 +135,7 @@ impl Scene {
 fn check(client: &Client, request: &Value, expected: &Value) {
     let text = request.to_string();
     let found = line::run(&Line::parse(&text).unwrap(), client);
+    client.flush(Duration::from_secs(60)).unwrap();
     assert!(is_same(&found.result, expected), "{text} answers {found:?}, expected {expected}");
 }
 

@@ -310,7 +310,7 @@ impl UserStorage for FirstLook {
 }
 
 fn client(settings: &Value, storage: impl UserStorage + 'static) -> Client {
-    Client::new(Arc::new(Settings::parse(&settings.to_string()).unwrap())).with_storage(storage)
+    Client::builder(Arc::new(Settings::parse(&settings.to_string()).unwrap())).storage(storage).build()
 }
 
 #[test]

@@ -155,9 +155,11 @@ fn steps_of_the_own_vectors() {
             let user = serde_json::from_str(request).map_or(Value::Null, |request: Value| request["userId"].clone());
             let records_of_user = records.get(user.as_str().unwrap_or_default()).cloned().unwrap_or_default();
             let storage = Arc::new(Recording { records: records_of_user, calls: Mutex::default() });
-            let client = Client::new(Arc::clone(&settings)).with_storage(Arc::clone(&storage)).with_policy(policy);
+            let client = Client::builder(Arc::clone(&settings)).storage(Arc::clone(&storage)).policy(policy).build();
             let line = Line::parse(request).map_err(|error| error.to_string());
             answers.push(line.map(|line| line::run(&line, &client).result));
+            // It waits for its writes.
+            drop(client);
             let calls = std::mem::take(&mut *storage.calls.lock().unwrap());
             for set in calls.values().flatten().filter_map(|call| call.get("set")) {
                 let [user, campaign] = ["userId", "campaignKey"].map(|field| set[field].as_str().unwrap().to_owned());
@@ -191,15 +193,16 @@ fn every_step_that_runs_into_no_quirk_agrees_if_shared_is_there() {
         let mut records: BTreeMap<String, Value> = serde_json::from_value(scenario["initial"].clone()).unwrap();
         for step in scenario["steps"].as_array().unwrap() {
             let storage = Arc::new(Recording { records: records.clone(), calls: Mutex::default() });
-            let client = Client::new(Arc::clone(&settings));
-            let client = if scenario["service"] == true { client.with_storage(Arc::clone(&storage)) } else { client };
-            let client = client.with_policy(policy);
+            let client = Client::builder(Arc::clone(&settings)).policy(policy);
+            let client = if scenario["service"] == true { client.storage(Arc::clone(&storage)) } else { client };
+            let client = client.build();
             let request = json!({
                 "op": step["api"], "campaignKey": step["key"], "userId": scenario["user"], "variableKey": "k",
                 "goalIdentifier": step.get("goal"), "options": step["options"],
             });
             let request = request.to_string();
             let found = line::run(&Line::parse(&request).unwrap(), &client).result;
+            drop(client);
             let calls = std::mem::take(&mut *storage.calls.lock().unwrap());
             let expected = calls_of(step);
             if !is_same(&found, &step["result"]) || !is_same(&json!(calls), &json!(expected)) {

@@ -1,15 +1,15 @@
-//! Running a line and writing its answer.
+//! The answer to a line.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
 use serde_json::{Map, Value, json};
 use steadfast_engine::settings::VariableValue;
-use steadfast_engine::verb;
-use steadfast_engine::{CallError, Decision, Options, Request, TrackOutcome, TrackTarget, Tracking, Verb};
+use steadfast_engine::{CallError, Decision, TrackOutcome, Tracking, Verb};
 
-use super::request::{Line, Named, Op, Operation};
-use crate::blocking::Client;
+use super::calls::{self, Outcome};
+use super::request::{Line, Op, Operation};
+use crate::{Client, blocking};
 
 /// The answer to a line.
 #[derive(Debug)]
@@ -21,14 +21,24 @@ pub struct Answer {
     pub explanation: Value,
 }
 
-/// Runs a line on a client.
-pub fn run(line: &Line<'_>, client: &Client) -> Answer {
-    answer(line, client, Why::Unasked)
+/// Runs a line on a blocking client.
+pub fn run(line: &Line<'_>, client: &blocking::Client) -> Answer {
+    answer(line, calls::blocking(line, client), Why::Unasked)
 }
 
-/// Runs a line on a client, and says why the answer is what it is.
-pub fn explain(line: &Line<'_>, client: &Client) -> Answer {
-    answer(line, client, Why::Asked)
+/// Runs a line on a blocking client, and says why the answer is what it is.
+pub fn explain(line: &Line<'_>, client: &blocking::Client) -> Answer {
+    answer(line, calls::blocking(line, client), Why::Asked)
+}
+
+/// Runs a line on an asynchronous client.
+pub async fn run_async(line: &Line<'_>, client: &Client) -> Answer {
+    answer(line, calls::nonblocking(line, client).await, Why::Unasked)
+}
+
+/// Runs a line on an asynchronous client, and says why the answer is what it is.
+pub async fn explain_async(line: &Line<'_>, client: &Client) -> Answer {
+    answer(line, calls::nonblocking(line, client).await, Why::Asked)
 }
 
 /// Whether an explanation is wanted. Making one costs more than the decision.
@@ -38,52 +48,41 @@ enum Why {
     Unasked,
 }
 
-fn answer(line: &Line<'_>, client: &Client, why: Why) -> Answer {
-    match &line.operation {
-        Operation::Mistaken { op, mistake } => why.mistaken(negative(*op), mistake),
-        Operation::Decide { verb, campaign, user, options } => decide(client, why, *verb, campaign, user, options),
-        Operation::Variable { campaign, variable, user, options } => {
-            match client.feature_variable(campaign, user, options) {
+fn answer(line: &Line<'_>, outcome: Outcome<'_>, why: Why) -> Answer {
+    match (&line.operation, outcome) {
+        (_, Outcome::Mistaken(op, mistake)) => why.mistaken(negative(op), mistake),
+        (Operation::Variable { variable, .. }, Outcome::Decided(_, decided)) => match decided {
+            Err(error) => why.mistaken(Value::Null, &error),
+            Ok(decision) => match decision.variable(variable) {
+                Ok(value) => {
+                    Answer { result: value.map_or(Value::Null, VariableValue::to_json), explanation: why.of(&decision) }
+                }
                 Err(error) => why.mistaken(Value::Null, &error),
-                Ok(decision) => match decision.variable(variable) {
-                    Ok(value) => Answer {
-                        result: value.map_or(Value::Null, VariableValue::to_json),
-                        explanation: why.of(&decision),
-                    },
-                    Err(error) => why.mistaken(Value::Null, &error),
-                },
-            }
-        }
-        Operation::Track { campaigns, single, user, goal, options } => {
-            track(client, why, campaigns.as_deref(), *single, user, goal, options)
-        }
-        Operation::Push { user, properties } => {
-            let request = Request::new(&**client.settings(), &**user);
-            match verb::push(request, properties.clone()) {
-                Err(error) => why.mistaken(Value::Bool(false), &error),
-                Ok(_) if client.settings().event_architecture() => {
-                    Answer { result: json!({"success": true}), explanation: Value::Null }
-                }
-                Ok(push) => {
-                    let result = push.properties().keys().map(|name| (name.clone(), Value::Bool(true))).collect();
-                    Answer { result: Value::Object(result), explanation: Value::Null }
-                }
-            }
-        }
-        Operation::Put(record) => match client.put(record.clone()) {
-            Ok(()) => Answer { result: Value::Bool(true), explanation: Value::Null },
-            Err(error) => why.mistaken(Value::Bool(false), &error),
+            },
         },
+        (_, Outcome::Decided(verb, decided)) => decision(verb, decided, why),
+        (_, Outcome::Tracked(targets, outcome)) => match outcome {
+            Some(Err(error)) if targets.single && is_about_campaign(&error) => {
+                let key = targets.keys.first().copied().unwrap_or_default();
+                why.mistaken(json!({ key: false }), &error)
+            }
+            outcome => tracked(why, outcome, &targets.strangers),
+        },
+        (_, Outcome::Pushed(Err(error))) => why.mistaken(Value::Bool(false), &error),
+        (_, Outcome::Pushed(Ok(push))) if push.settings().event_architecture() => {
+            Answer { result: json!({"success": true}), explanation: Value::Null }
+        }
+        (_, Outcome::Pushed(Ok(push))) => {
+            let result = push.properties().keys().map(|name| (name.clone(), Value::Bool(true))).collect();
+            Answer { result: Value::Object(result), explanation: Value::Null }
+        }
+        (_, Outcome::Put(Ok(()))) => Answer { result: Value::Bool(true), explanation: Value::Null },
+        (_, Outcome::Put(Err(error))) => why.mistaken(Value::Bool(false), &error),
     }
 }
 
-fn decide(client: &Client, why: Why, verb: Verb, campaign: &str, user: &str, options: &Options) -> Answer {
-    let decision = match verb {
-        Verb::Activate => client.activate(campaign, user, options),
-        Verb::FeatureEnabled => client.feature_enabled(campaign, user, options),
-        _ => client.variation_name(campaign, user, options),
-    };
-    match decision {
+fn decision(verb: Verb, decided: Result<Decision<'_>, CallError>, why: Why) -> Answer {
+    match decided {
         Err(error) if verb == Verb::FeatureEnabled => why.mistaken(Value::Bool(false), &error),
         Err(error) => why.mistaken(Value::Null, &error),
         Ok(decision) => {
@@ -96,57 +95,14 @@ fn decide(client: &Client, why: Why, verb: Verb, campaign: &str, user: &str, opt
     }
 }
 
-fn track(
-    client: &Client,
-    why: Why,
-    campaigns: Option<&[Named<'_>]>,
-    single: bool,
-    user: &str,
-    goal: &str,
-    options: &Options,
-) -> Answer {
-    let Some(named) = campaigns else {
-        return tracked(why, client.track(TrackTarget::All, user, goal, options), [].into());
-    };
-    let keys: Vec<&str> = named
-        .iter()
-        .filter_map(|named| match named {
-            // An empty key in a list names no campaign; it is no mistake of the call.
-            Named::Key(key) if !key.is_empty() => Some(&**key),
-            _ => None,
-        })
-        .collect();
-    let strangers: BTreeSet<&str> = named
-        .iter()
-        .filter_map(|named| match named {
-            Named::Key(key) => key.is_empty().then_some(""),
-            Named::Other(text) => Some(text),
-        })
-        .collect();
-    let target = match keys.as_slice() {
-        [key] if single => TrackTarget::One(key),
-        [] if !strangers.is_empty() => {
-            let result = strangers.iter().map(|name| ((*name).to_owned(), Value::Bool(false))).collect();
-            return Answer { result: Value::Object(result), explanation: Value::Null };
-        }
-        keys => TrackTarget::Many(keys),
-    };
-    match client.track(target, user, goal, options) {
-        Err(error) if single && is_about_campaign(&error) => {
-            let key = keys.first().copied().unwrap_or_default();
-            why.mistaken(json!({ key: false }), &error)
-        }
-        outcome => tracked(why, outcome, strangers),
-    }
-}
-
-fn tracked(why: Why, outcome: Result<Tracking<'_>, CallError>, strangers: BTreeSet<&str>) -> Answer {
-    let tracking = match outcome {
-        Err(error) => return why.mistaken(Value::Null, &error),
-        Ok(tracking) => tracking,
-    };
+fn tracked(why: Why, outcome: Option<Result<Tracking<'_>, CallError>>, strangers: &BTreeSet<&str>) -> Answer {
     let mut result: Map<String, Value> =
         strangers.iter().map(|name| ((*name).to_owned(), Value::Bool(false))).collect();
+    let tracking = match outcome {
+        Some(Err(error)) => return why.mistaken(Value::Null, &error),
+        Some(Ok(tracking)) => tracking,
+        None => return Answer { result: Value::Object(result), explanation: Value::Null },
+    };
     let mut explanation = Map::new();
     for campaign in tracking.campaigns() {
         result.insert(campaign.key().to_owned(), Value::Bool(campaign.is_tracked()));

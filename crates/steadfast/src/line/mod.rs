@@ -9,11 +9,12 @@
 //! [malformed](LineError). A well-formed line whose values are of a wrong type is a mistake of the caller: its answer
 //! is the reference's `null` or `false` (spec API-10 to API-19), and the [`Answer`] says why.
 //!
-//! `request` reads a line, `options` its options, `answer` runs it and writes the result.
+//! `request` reads a line, `options` its options, `calls` makes its call, `answer` writes the result.
 
 mod answer;
+mod calls;
 mod options;
 mod request;
 
-pub use answer::{Answer, explain, run};
+pub use answer::{Answer, explain, explain_async, run, run_async};
 pub use request::{Line, LineError, Operation};

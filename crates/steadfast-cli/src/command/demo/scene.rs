@@ -61,10 +61,10 @@ impl Scene {
 
     fn acts(&self, storage: Option<Arc<dyn UserStorage>>) -> Result<Ending, CallError> {
         let client = |settings: &Arc<Settings>| {
-            let client = Client::new(Arc::clone(settings));
+            let client = Client::builder(Arc::clone(settings));
             match &storage {
-                Some(storage) => client.with_storage(Arc::clone(storage)),
-                None => client,
+                Some(storage) => client.storage(Arc::clone(storage)).build(),
+                None => client.build(),
             }
         };
         let (before, after) = (client(&self.before), client(&self.after));

@@ -115,10 +115,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     remarks.extend(remarks_on_settings(&settings, campaign));
 
     let activation = arguments.activation.into();
-    let client = Client::new(Arc::clone(&settings))
-        .with_storage(MemoryStorage::new())
-        .with_policy(Policy { activation, ..Policy::default() })
-        .traced();
+    let client = Client::builder(Arc::clone(&settings))
+        .storage(MemoryStorage::new())
+        .policy(Policy { activation, ..Policy::default() })
+        .traced()
+        .build();
     for record in records {
         client.put(record).map_err(|error| Failure::new(error.to_string()))?;
     }

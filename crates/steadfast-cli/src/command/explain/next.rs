@@ -39,6 +39,17 @@ fn step(effect: &Effect<'_, '_>) -> Next {
                     "variationId": id, "visitorId": visitor.as_str() }),
             }
         }
+        Effect::Send(Event::Push(push)) => Next {
+            sentence: "VWO would hear of properties of the visitor".to_owned(),
+            detail: push
+                .properties()
+                .iter()
+                .map(|(name, value)| format!("{name} = {value}"))
+                .collect::<Vec<_>>()
+                .join(", "),
+            is_silent: false,
+            json: json!({ "effect": "send", "event": "push", "properties": push.properties() }),
+        },
         Effect::Send(Event::Conversion(tracking)) => {
             let settings = tracking.request().settings();
             let visitor = settings.visitors().visitor(tracking.request().user());

@@ -1,0 +1,455 @@
+//! The asynchronous client: a driver that awaits its storage. Method by method the same as the [blocking](crate::blocking)
+//! one.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use steadfast_engine::verb::{self, Push, TrackTarget, Tracking};
+use steadfast_engine::{
+    CallError, Decision, Event, Options, Policy, Question, Record, Request, Settings, Step, UserStorageData,
+};
+use steadfast_storage::bridge::Offloaded;
+use steadfast_storage::{
+    AsyncUserStorage, Claim, HeldUserStorage, Merged, StorageError, StorageErrorKind, UserStorage, Writes,
+};
+use tokio::runtime::Handle;
+
+use crate::builder::{Builder, Limits};
+use crate::confirmed::{self, Confirmation, Confirmed};
+use crate::core::Core;
+use crate::drive::{self, Answers, Call, Claims, Outcome};
+use crate::own_writes::{Noted, Overtaken, Writer};
+use crate::queue::tasks::Worker;
+use crate::queue::{Queue, Unfinished};
+
+/// So many writes are side by side, each in a task.
+const SIDE_BY_SIDE: usize = 64;
+
+/// Decides for users and keeps what was decided, without ever keeping a thread waiting. It needs a tokio runtime around
+/// its calls.
+///
+/// ```
+/// use std::sync::Arc;
+/// use steadfast::Client;
+/// use steadfast::engine::{Options, Settings};
+/// use steadfast::storage::MemoryStorage;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let settings = Settings::parse(r#"{"accountId": 1, "version": 1, "campaigns": [{
+///     "id": 1, "key": "checkout", "type": "VISUAL_AB", "status": "RUNNING", "percentTraffic": 100,
+///     "segments": {}, "goals": [], "variations": [
+///         {"id": 1, "name": "Control", "weight": 50}, {"id": 2, "name": "Green", "weight": 50}]}]}"#)?;
+/// let client = Client::builder(Arc::new(settings)).blocking_storage(MemoryStorage::new()).build();
+/// let decision = client.activate("checkout", "Ashley", Options::NONE).await?;
+/// assert_eq!(decision.variation_name(), Some("Control"));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// What was handed over goes on when it is dropped, as long as the runtime does: [`flush`](Self::flush) before the end.
+pub struct Client {
+    core: Core,
+    storage: Option<Storage>,
+    limits: Limits,
+}
+
+/// A storage, and the way to it.
+pub(crate) enum Storage {
+    /// Asked and written to at once: it never waits.
+    InPlace(Arc<dyn UserStorage>),
+    /// Awaited; writes are handed over.
+    Later(Arc<dyn HeldUserStorage>, Arc<Queue>),
+}
+
+/// A storage that was chosen, of either kind.
+pub enum Chosen {
+    /// One that never waits.
+    InPlace(Arc<dyn UserStorage>),
+    /// Any other.
+    Later(Arc<dyn HeldUserStorage>),
+}
+
+impl Builder<Chosen> {
+    /// Keeps decisions in this storage.
+    pub fn storage(mut self, storage: impl AsyncUserStorage + 'static) -> Self {
+        self.storage = Some(Chosen::Later(Arc::new(storage)));
+        self
+    }
+
+    /// Keeps decisions in a storage that answers in place. One that never waits is asked where the caller stands, any
+    /// other on a thread that may wait: see [`Offloaded`].
+    pub fn blocking_storage(mut self, storage: impl UserStorage + 'static) -> Self {
+        self.storage = Some(match storage.writes() {
+            Writes::InPlace => Chosen::InPlace(Arc::new(storage)),
+            Writes::OneByOne | Writes::Together(_) => Chosen::Later(Arc::new(Offloaded::new(storage))),
+        });
+        self
+    }
+
+    /// The client.
+    #[must_use]
+    pub fn build(mut self) -> Client {
+        let limits = self.limits;
+        let chosen = self.storage.take();
+        let core = self.core(chosen.is_some());
+        let storage = chosen.map(|chosen| match chosen {
+            Chosen::InPlace(storage) => Storage::InPlace(storage),
+            Chosen::Later(storage) => {
+                let side_by_side = limits.side_by_side.unwrap_or(SIDE_BY_SIDE);
+                let queue = Queue::new(storage.writes(), side_by_side, limits.waiting);
+                Storage::Later(storage, Arc::new(queue))
+            }
+        });
+        Client { core, storage, limits }
+    }
+}
+
+impl Client {
+    /// A client without a storage: everybody is evaluated afresh on each call.
+    #[must_use]
+    pub fn new(settings: Arc<Settings>) -> Self {
+        Client::builder(settings).build()
+    }
+
+    /// A client to be put together.
+    pub fn builder(settings: Arc<Settings>) -> Builder<Chosen> {
+        Builder::new(settings)
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        self.core.settings.load_full()
+    }
+
+    /// From now on decides under these settings; a decision under way ends under the ones it began with. The old ones.
+    pub fn update_settings(&self, settings: Arc<Settings>) -> Arc<Settings> {
+        self.core.settings.swap(settings)
+    }
+
+    /// The policy in force.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.core.policy
+    }
+
+    /// From now on nobody gets a variation, and nothing is looked up, kept, sent or shown (spec API-70). What was handed
+    /// over before goes its way.
+    pub fn opt_out(&self) {
+        self.core.opted_out.store(true, Ordering::Relaxed);
+    }
+
+    /// See [`verb::activate`].
+    ///
+    /// # Errors
+    /// What the caller got wrong.
+    pub async fn activate<'a>(
+        &'a self,
+        campaign: &str,
+        user: &'a str,
+        options: &'a Options,
+    ) -> Result<Decision<'a>, CallError> {
+        self.call(user, options, |request| verb::activate(request, campaign)).await
+    }
+
+    /// As [`activate`](Self::activate), and waits until the storage has the decision: what the user sees is what is stored,
+    /// whoever stored it. Only a storage that merges in one step can promise that; all that are built in do.
+    ///
+    /// # Errors
+    /// What the caller got wrong. A storage that fails is no error: the [confirmation](Confirmed::confirmation) says so.
+    pub async fn activate_confirmed<'a>(
+        &'a self,
+        campaign: &str,
+        user: &'a str,
+        options: &'a Options,
+    ) -> Result<Confirmed<'a>, CallError> {
+        self.confirm(user, options, |request| verb::activate(request, campaign)).await
+    }
+
+    /// See [`verb::variation_name`].
+    ///
+    /// # Errors
+    /// What the caller got wrong.
+    pub async fn variation_name<'a>(
+        &'a self,
+        campaign: &str,
+        user: &'a str,
+        options: &'a Options,
+    ) -> Result<Decision<'a>, CallError> {
+        self.call(user, options, |request| verb::variation_name(request, campaign)).await
+    }
+
+    /// See [`verb::feature_enabled`]; the answer is [`Decision::is_feature_enabled`].
+    ///
+    /// # Errors
+    /// What the caller got wrong.
+    pub async fn feature_enabled<'a>(
+        &'a self,
+        campaign: &str,
+        user: &'a str,
+        options: &'a Options,
+    ) -> Result<Decision<'a>, CallError> {
+        self.call(user, options, |request| verb::feature_enabled(request, campaign)).await
+    }
+
+    /// [`feature_enabled`](Self::feature_enabled), confirmed as in [`activate_confirmed`](Self::activate_confirmed).
+    ///
+    /// # Errors
+    /// What the caller got wrong.
+    pub async fn feature_enabled_confirmed<'a>(
+        &'a self,
+        campaign: &str,
+        user: &'a str,
+        options: &'a Options,
+    ) -> Result<Confirmed<'a>, CallError> {
+        self.confirm(user, options, |request| verb::feature_enabled(request, campaign)).await
+    }
+
+    /// See [`verb::feature_variable`]; the values are [`Decision::variable`].
+    ///
+    /// # Errors
+    /// What the caller got wrong.
+    pub async fn feature_variable<'a>(
+        &'a self,
+        campaign: &str,
+        user: &'a str,
+        options: &'a Options,
+    ) -> Result<Decision<'a>, CallError> {
+        self.call(user, options, |request| verb::feature_variable(request, campaign)).await
+    }
+
+    /// See [`verb::track`].
+    ///
+    /// # Errors
+    /// What the caller got wrong about the call as a whole.
+    pub async fn track<'a>(
+        &'a self,
+        campaigns: TrackTarget<'_>,
+        user: &'a str,
+        goal: &'a str,
+        options: &'a Options,
+    ) -> Result<Tracking<'a>, CallError> {
+        self.call(user, options, |request| verb::track(request, campaigns, goal)).await
+    }
+
+    /// See [`verb::push`]. After an opt-out nothing is sent.
+    ///
+    /// # Errors
+    /// What the caller got wrong.
+    pub fn push<'a>(
+        &'a self,
+        user: &'a str,
+        properties: std::collections::BTreeMap<String, String>,
+    ) -> Result<Push<'a>, CallError> {
+        let push = verb::push(Request::new(self.settings(), user), properties)?;
+        if !self.core.is_opted_out() {
+            self.core.send(&Event::Push(&push));
+        }
+        Ok(push)
+    }
+
+    /// All that is stored for a user, with what this client has written lately: for the options of the calls to come,
+    /// which then ask for nothing. A storage that has only `get` and `set` is asked about every campaign of the settings.
+    ///
+    /// # Errors
+    /// When the storage cannot say. Without a storage nothing is stored.
+    pub async fn stored(&self, user: &str) -> Result<UserStorageData, StorageError> {
+        let records = match &self.storage {
+            None => return Ok(UserStorageData::all([])),
+            Some(Storage::InPlace(storage)) => storage.records_of(user)?,
+            Some(Storage::Later(storage, _)) => match self.in_time(storage.records_of(user)).await? {
+                Err(error) if error.kind() == StorageErrorKind::Unsupported => {
+                    let settings = self.settings();
+                    drive::found(self.in_time(storage.get_many(user, &drive::keys(&settings))).await?)?
+                }
+                records => records?,
+            },
+        };
+        let records = UserStorageData::all(records);
+        Ok(self.core.own.over_passed(user, &records).unwrap_or(records))
+    }
+
+    /// Puts a record straight into the storage, over whatever is there. Without a storage nothing happens.
+    ///
+    /// # Errors
+    /// When the storage cannot keep it, or not in time.
+    pub async fn put(&self, record: Record) -> Result<(), StorageError> {
+        match &self.storage {
+            None => Ok(()),
+            Some(Storage::InPlace(storage)) => storage.set(record),
+            Some(Storage::Later(storage, _)) => {
+                let written = in_time(self.limits.write, storage.set_many(vec![record])).await?;
+                written.into_iter().next().unwrap_or_else(|| Err(drive::no_answer()))
+            }
+        }
+    }
+
+    /// Waits until the storage has answered to everything that was handed over.
+    ///
+    /// # Errors
+    /// When it has not by then; nothing is lost by that.
+    pub async fn flush(&self, deadline: Duration) -> Result<(), Unfinished> {
+        match &self.storage {
+            Some(Storage::Later(_, queue)) => queue.await_idle(deadline).await,
+            Some(Storage::InPlace(_)) | None => Ok(()),
+        }
+    }
+
+    /// The whole of a call: see [`drive`].
+    async fn call<'a, Q: Question>(
+        &'a self,
+        user: &'a str,
+        options: &'a Options,
+        begin: impl Fn(Request<'a>) -> Result<Step<Q>, CallError>,
+    ) -> Result<Q::Output, CallError>
+    where
+        Q::Output: Outcome,
+    {
+        let mut call = Call::new(&self.core, user, options);
+        loop {
+            let outcome = self.decide(&call, begin(call.request())?).await;
+            match self.note(&call, drive::claims(&outcome)) {
+                Err(Overtaken) => call.again(options),
+                Ok(noted) => {
+                    call.perform(&outcome, || self.hand_over(user, noted));
+                    return Ok(outcome);
+                }
+            }
+        }
+    }
+
+    /// The same, with an answer of the storage to everything: see [`confirmed`](mod@crate::confirmed).
+    async fn confirm<'a, Q: Question<Output = Decision<'a>>>(
+        &'a self,
+        user: &'a str,
+        options: &'a Options,
+        begin: impl Fn(Request<'a>) -> Result<Step<Q>, CallError>,
+    ) -> Result<Confirmed<'a>, CallError> {
+        let Some(storage) = &self.storage else {
+            let decision = self.call(user, options, begin).await?;
+            return Ok(Confirmed { decision, confirmation: Confirmation::NothingToStore });
+        };
+        let mut call = Call::new(&self.core, user, options);
+        for _ in 0..confirmed::ROUNDS {
+            let decision = self.decide(&call, begin(call.request())?).await;
+            let Some(claim) = confirmed::to_claim(&decision, &self.core.own).pop() else {
+                return Ok(call.confirmed(decision));
+            };
+            if call.note(Claims::from_iter([claim.clone()]), Writer::Caller).is_err() {
+                call.again(options);
+                continue;
+            }
+            match self.merge(storage, claim.clone()).await {
+                Err(error) => {
+                    let noted = self.core.own.unanswered(&claim);
+                    call.perform(&decision, || {});
+                    self.hand_over(user, noted);
+                    return Ok(Confirmed { decision, confirmation: Confirmation::Unconfirmed(error) });
+                }
+                Ok(merged) => {
+                    let stands = confirmed::stands(&decision, &merged);
+                    if !stands {
+                        call.adopt(merged.record.clone());
+                    }
+                    self.core.own.answered(claim, merged);
+                    if stands {
+                        return Ok(call.confirmed(decision));
+                    }
+                    call.again(options);
+                }
+            }
+        }
+        let decision = self.call(user, options, begin).await?;
+        Ok(Confirmed { decision, confirmation: Confirmation::Unconfirmed(confirmed::restless()) })
+    }
+
+    /// Drives a decision to its end.
+    async fn decide<Q: Question>(&self, call: &Call<'_>, mut step: Step<Q>) -> Q::Output {
+        loop {
+            step = match step {
+                Step::Done(output) => break output,
+                Step::NeedsStored(need) => {
+                    let answers = self.look_up(call, &need).await;
+                    need.resume(answers)
+                }
+            }
+        }
+    }
+
+    async fn look_up(&self, call: &Call<'_>, need: &impl Question) -> Answers {
+        match &self.storage {
+            // Without a storage the engine asks nothing; an empty answer counts as a failure.
+            None => Answers::new(),
+            Some(Storage::InPlace(storage)) => drive::look_up(&**storage, call, need),
+            Some(Storage::Later(storage, _)) => {
+                let campaigns = drive::campaigns(need);
+                let found = self.in_time(storage.get_many(call.user(), &campaigns)).await;
+                let mut answers = match found {
+                    Ok(found) => Answers::from_vec(found),
+                    Err(error) => drive::failed(&error, campaigns.len()),
+                };
+                call.bring_up_to_date(need, &mut answers);
+                answers
+            }
+        }
+    }
+
+    async fn merge(&self, storage: &Storage, claim: Claim) -> Result<Merged, StorageError> {
+        match storage {
+            Storage::InPlace(storage) => storage.merge(claim),
+            Storage::Later(storage, _) => {
+                let merged = in_time(self.limits.write, storage.merge_many(vec![claim])).await?;
+                merged.into_iter().next().unwrap_or_else(|| Err(drive::no_answer()))
+            }
+        }
+    }
+
+    /// Notes what is to be written; where that is done at once, it is done.
+    fn note(&self, call: &Call<'_>, claims: Claims) -> Result<Noted, Overtaken> {
+        match &self.storage {
+            None => Ok(Noted::Settled),
+            Some(Storage::InPlace(storage)) => call.note_in_place(claims, &**storage),
+            Some(Storage::Later(_, queue)) => call.note_for(claims, queue),
+        }
+    }
+
+    /// Puts the user into the queue, and starts a task for it where one is wanted.
+    fn hand_over(&self, user: &str, noted: Noted) {
+        let Some(Storage::Later(storage, queue)) = &self.storage else { return };
+        if noted == Noted::Queue && queue.push(user) {
+            let Ok(runtime) = Handle::try_current() else {
+                queue.no_worker();
+                let error = "no task for writing can be started: the client needs a tokio runtime around its calls";
+                self.core.on_error.tell(&StorageError::new(StorageErrorKind::Other, error));
+                return;
+            };
+            let worker = Worker {
+                queue: Arc::clone(queue),
+                own: Arc::clone(&self.core.own),
+                storage: Arc::clone(storage),
+                on_error: self.core.on_error.clone(),
+                deadline: self.limits.write,
+            };
+            worker.start(&runtime);
+        }
+    }
+
+    /// A look-up, unless it takes too long.
+    async fn in_time<R>(&self, look_up: impl Future<Output = R>) -> Result<R, StorageError> {
+        in_time(self.limits.look_up, look_up).await
+    }
+}
+
+async fn in_time<R>(deadline: Duration, work: impl Future<Output = R>) -> Result<R, StorageError> {
+    tokio::time::timeout(deadline, work).await.map_err(|_| drive::too_late(deadline))
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let policy = &self.core.policy;
+        formatter.debug_struct("Client").field("policy", policy).field("limits", &self.limits).finish_non_exhaustive()
+    }
+}

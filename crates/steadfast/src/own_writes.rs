@@ -1,0 +1,350 @@
+//! What this process has decided to write: seen by its own calls from that moment on, whatever the storage says yet, and
+//! however old the data is that a caller passes (decision D-6).
+//!
+//! Two things come of it. A write that is handed over is not waited for, and yet the next call sees it. And calls for
+//! one user are in order as far as it matters: whoever decided something to be written on what he knew *before* another
+//! call of the same user had its own write noted is [`Overtaken`], and decides again, so that no goal is lost and no
+//! visitor counted twice. Nobody waits for anybody else's look-up.
+//!
+//! A write is `Waiting` until a worker takes it, `UnderWay` until the storage has answered, and then `Settled`: it stays
+//! for a while, as what the storage answered, because the caller's data may be older than it.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use steadfast_engine::{Answer, Record, UserStorageData};
+use steadfast_storage::{Claim, Condition, Merged, Outcome, StorageError, merge};
+
+/// Users are spread over this many locks, so that threads rarely meet.
+const SHARDS: usize = 64;
+
+/// How long a settled write is remembered, and for how many users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Memory {
+    /// As long as a caller may keep what it fetched before it makes its last call with it: a visit, not a day. Five
+    /// minutes, unless told otherwise.
+    pub keep: Duration,
+    /// As many users as fit into some 20 MB: 65,536, unless told otherwise. Those longest settled go first.
+    pub users: usize,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Memory { keep: Duration::from_secs(300), users: 65_536 }
+    }
+}
+
+/// The writes of a process, by user.
+#[derive(Debug)]
+pub(crate) struct OwnWrites {
+    shards: Box<[Mutex<Shard>]>,
+    hasher: RandomState,
+    /// How many writes were noted: what a call has seen, and when a user was last written to.
+    clock: AtomicU64,
+    memory: Memory,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    users: HashMap<Box<str>, Own>,
+    /// The users in the order of their writes; one that was written to again stands in it again.
+    by_age: VecDeque<(Instant, u64, Box<str>)>,
+}
+
+/// What was written for a user.
+#[derive(Debug, Default)]
+struct Own {
+    /// The clock at the last write.
+    stamp: u64,
+    writes: Vec<OwnWrite>,
+    /// Whether the user stands in the queue, or a worker has taken them.
+    with_worker: bool,
+}
+
+#[derive(Debug)]
+struct OwnWrite {
+    claim: Claim,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Waiting,
+    UnderWay,
+    Settled,
+}
+
+/// Another call of the same user had something written in the meantime: decide again.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Overtaken;
+
+/// What is to be done about writes that were noted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Noted {
+    /// Nothing: they are done, or a worker comes to them anyway.
+    Settled,
+    /// The user must be put into the queue.
+    Queue,
+}
+
+/// Who writes, once a write is noted.
+pub(crate) enum Writer<'w> {
+    /// The caller, at once.
+    InPlace(&'w mut dyn FnMut(Claim) -> Result<Merged, StorageError>),
+    /// A worker, later.
+    Worker,
+    /// The caller, as soon as it is noted; then it says what came of it.
+    Caller,
+    /// Nobody: there is no room for it, and it is only remembered.
+    Nobody,
+}
+
+impl OwnWrites {
+    pub(crate) fn new(memory: Memory) -> Self {
+        OwnWrites {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            clock: AtomicU64::new(0),
+            memory,
+        }
+    }
+
+    /// What a call that starts now has seen.
+    pub(crate) fn seen(&self) -> u64 {
+        self.clock.load(Ordering::Acquire)
+    }
+
+    /// Notes writes of a call that had seen so much when it started, and has them done where that is at once.
+    ///
+    /// # Errors
+    /// When the user was written to since; then nothing is noted.
+    pub(crate) fn note(
+        &self,
+        user: &str,
+        seen: u64,
+        claims: impl IntoIterator<Item = Claim>,
+        mut writer: Writer<'_>,
+    ) -> Result<Noted, Overtaken> {
+        let mut shard = self.shard(user);
+        if shard.users.get(user).is_some_and(|own| own.stamp > seen) {
+            return Err(Overtaken);
+        }
+        // Under the lock of the user: whoever reads the clock afterwards has this write before its eyes.
+        let stamp = self.clock.fetch_add(1, Ordering::AcqRel) + 1;
+        let own = match shard.users.get_mut(user) {
+            Some(own) => own,
+            None => shard.users.entry(user.into()).or_default(),
+        };
+        own.stamp = stamp;
+        for claim in claims {
+            match &mut writer {
+                Writer::InPlace(write) => {
+                    let merged = write(claim.clone());
+                    own.put(merged.map_or(claim.clone(), |merged| settled(claim, merged)), State::Settled);
+                }
+                Writer::Worker => own.put(claim, State::Waiting),
+                Writer::Caller => own.put(claim, State::UnderWay),
+                Writer::Nobody => own.put(claim, State::Settled),
+            }
+        }
+        let queue = !own.with_worker && own.writes.iter().any(|write| write.state == State::Waiting);
+        own.with_worker |= queue;
+        let now = Instant::now();
+        shard.by_age.push_back((now, stamp, user.into()));
+        shard.forget_old(now, self.memory, SHARDS);
+        Ok(if queue { Noted::Queue } else { Noted::Settled })
+    }
+
+    /// Takes in what the storage answered to a claim that its [caller](Writer::Caller) made.
+    pub(crate) fn answered(&self, claim: Claim, merged: Merged) {
+        let mut shard = self.shard(&claim.record.user_id);
+        if let Some(own) = shard.users.get_mut(&*claim.record.user_id) {
+            own.answered(claim, Some(merged));
+        }
+    }
+
+    /// The storage gave its [caller](Writer::Caller) no answer to a claim: a worker tries it once more.
+    pub(crate) fn unanswered(&self, claim: &Claim) -> Noted {
+        let mut shard = self.shard(&claim.record.user_id);
+        let Some(own) = shard.users.get_mut(&*claim.record.user_id) else { return Noted::Settled };
+        match own.writes.iter_mut().find(|write| write.state == State::UnderWay && write.claim == *claim) {
+            Some(write) => write.state = State::Waiting,
+            None => return Noted::Settled,
+        }
+        if std::mem::replace(&mut own.with_worker, true) { Noted::Settled } else { Noted::Queue }
+    }
+
+    /// What the storage answered about some campaigns, with the own writes over it. A storage that could not answer
+    /// leaves what is known here.
+    pub(crate) fn over<'k>(&self, user: &str, answers: impl Iterator<Item = (&'k str, &'k mut Answer)>) {
+        let shard = self.shard(user);
+        let Some(own) = shard.users.get(user) else { return };
+        for (campaign, answer) in answers {
+            let stored = match answer {
+                Answer::Found(record) => Some(&**record),
+                Answer::Absent | Answer::Failed(_) => None,
+            };
+            if let Some(record) = own.over(campaign, stored) {
+                *answer = Answer::Found(Arc::new(record));
+            }
+        }
+    }
+
+    /// What a caller passed, with the own writes over it; `None` where they say no more than it does.
+    pub(crate) fn over_passed(&self, user: &str, passed: &UserStorageData) -> Option<UserStorageData> {
+        let shard = self.shard(user);
+        let own = shard.users.get(user)?;
+        let mut records = passed.records().to_vec();
+        let mut changed = false;
+        let mut campaigns: Vec<&str> = own.writes.iter().map(|write| &*write.claim.record.campaign_key).collect();
+        campaigns.dedup();
+        for campaign in campaigns {
+            let place = records.iter().position(|one| one.campaign_key == campaign && one.is_of(user));
+            let Some(record) = own.over(campaign, place.map(|place| &records[place])) else { continue };
+            match place {
+                Some(place) => records[place] = record,
+                // The campaign is not among what was passed, and the storage would be asked about it: so it will be.
+                None if !passed.is_complete() => continue,
+                None => records.push(record),
+            }
+            changed = true;
+        }
+        drop(shard);
+        changed.then(|| if passed.is_complete() { UserStorageData::all(records) } else { records.into() })
+    }
+
+    /// The write for a campaign that the storage has not confirmed yet.
+    pub(crate) fn unconfirmed(&self, user: &str, campaign: &str) -> Option<Claim> {
+        let shard = self.shard(user);
+        let mut writes = shard.users.get(user)?.writes.iter();
+        let of_campaign =
+            |write: &&OwnWrite| write.claim.record.campaign_key == campaign && write.state != State::Settled;
+        writes.rfind(of_campaign).map(|write| write.claim.clone())
+    }
+
+    /// The writes of a user, for a worker: from now on they are under way.
+    pub(crate) fn take(&self, user: &str) -> Vec<Claim> {
+        let mut shard = self.shard(user);
+        let Some(own) = shard.users.get_mut(user) else { return Vec::new() };
+        let waiting = own.writes.iter_mut().filter(|write| write.state == State::Waiting);
+        waiting
+            .map(|write| {
+                write.state = State::UnderWay;
+                write.claim.clone()
+            })
+            .collect()
+    }
+
+    /// Takes in what the storage answered to the writes of a user. What came up meanwhile must go into the queue.
+    pub(crate) fn settle(&self, user: &str, answers: impl Iterator<Item = (Claim, Option<Merged>)>) -> Noted {
+        let mut shard = self.shard(user);
+        let Some(own) = shard.users.get_mut(user) else { return Noted::Settled };
+        answers.for_each(|(claim, merged)| own.answered(claim, merged));
+        own.with_worker = own.writes.iter().any(|write| write.state == State::Waiting);
+        if own.with_worker { Noted::Queue } else { Noted::Settled }
+    }
+
+    fn shard(&self, user: &str) -> MutexGuard<'_, Shard> {
+        #[expect(clippy::cast_possible_truncation, reason = "any part of a hash chooses a shard")]
+        let place = self.hasher.hash_one(user) as usize % SHARDS;
+        // A panic while it was locked was a storage's, between two whole writes.
+        self.shards[place].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shard {
+    /// Drops what settled long ago. What the storage has not answered to stays.
+    fn forget_old(&mut self, now: Instant, memory: Memory, shards: usize) {
+        let room = memory.users.div_ceil(shards);
+        while let Some((noted, stamp, user)) = self.by_age.front() {
+            if self.users.len() <= room && now.duration_since(*noted) <= memory.keep {
+                break;
+            }
+            let last = self.users.get(user).filter(|own| own.stamp == *stamp);
+            let settled = last.map(|own| own.writes.iter().all(|write| write.state == State::Settled));
+            let Some((noted, stamp, user)) = self.by_age.pop_front() else { break };
+            match settled {
+                Some(true) => drop(self.users.remove(&user)),
+                Some(false) => {
+                    self.by_age.push_back((now.max(noted), stamp, user));
+                    break;
+                }
+                None => {}
+            }
+        }
+    }
+}
+
+impl Own {
+    /// Puts a write into its place: over one that says less of the same variation, behind one that is still to be done.
+    fn put(&mut self, claim: Claim, state: State) {
+        let campaign = &claim.record.campaign_key;
+        match self.writes.iter_mut().rfind(|write| write.claim.record.campaign_key == *campaign) {
+            Some(last) if last.claim.record.variation_name == claim.record.variation_name => {
+                let unsent = last.state == State::Waiting;
+                last.claim = over_earlier(claim, &last.claim, unsent);
+                last.state = state;
+            }
+            Some(last) if last.state == State::Settled => *last = OwnWrite { claim, state },
+            _ => self.writes.push(OwnWrite { claim, state }),
+        }
+    }
+
+    /// Settles the write that this claim is. One that was written over in the meantime is waiting again, and stays so.
+    fn answered(&mut self, claim: Claim, merged: Option<Merged>) {
+        let write = self.writes.iter_mut().find(|write| write.state == State::UnderWay && write.claim == claim);
+        if let Some(write) = write {
+            write.state = State::Settled;
+            if let Some(merged) = merged {
+                write.claim = settled(claim, merged);
+            }
+        }
+    }
+
+    /// A record with the own writes over it; `None` where they change nothing.
+    fn over(&self, campaign: &str, stored: Option<&Record>) -> Option<Record> {
+        let mut over: Option<Record> = None;
+        for write in self.writes.iter().filter(|write| write.claim.record.campaign_key == campaign) {
+            let below = over.as_ref().or(stored);
+            let claim = &write.claim;
+            let record = match below {
+                None => claim.record.clone(),
+                Some(below) if below.variation_name == claim.record.variation_name => {
+                    merge::merge(Some(below), claim).record
+                }
+                Some(below) if claim.condition == Condition::Replaces(below.variation_name.clone()) => {
+                    claim.record.clone()
+                }
+                // Somebody else was faster, or the caller knows better.
+                Some(_) => continue,
+            };
+            if Some(&record) != below {
+                over = Some(record);
+            }
+        }
+        over
+    }
+}
+
+/// A claim that was made on top of an earlier one of the same variation, which may not have reached the storage yet.
+fn over_earlier(claim: Claim, earlier: &Claim, unsent: bool) -> Claim {
+    let replaces = matches!(earlier.condition, Condition::Replaces(_));
+    let condition = if unsent || replaces { earlier.condition.clone() } else { claim.condition };
+    let was_read = claim.was_read && (!unsent || earlier.was_read);
+    let ends_with = |goal: &String| claim.record.goals.as_str().ends_with(goal.as_str());
+    let goal = claim.goal.or_else(|| earlier.goal.clone().filter(|goal| unsent && ends_with(goal)));
+    Claim { record: claim.record, goal, condition, was_read }
+}
+
+/// A claim as the storage answered it: what is stored now, to be laid over what is older.
+fn settled(claim: Claim, merged: Merged) -> Claim {
+    let condition = match merged.outcome {
+        Outcome::Replaced => claim.condition,
+        Outcome::Claimed | Outcome::Kept => Condition::Stored,
+    };
+    let goal = claim.goal.filter(|goal| merged.record.goals.as_str().ends_with(goal.as_str()));
+    Claim { record: merged.record, goal, condition, was_read: true }
+}
