@@ -28,7 +28,9 @@ pub(crate) struct Core {
 
 /// Whoever wants to hear of what a storage could not do.
 #[derive(Clone, Default)]
-pub(crate) struct OnStorageError(Option<Arc<dyn Fn(&StorageError) + Send + Sync>>);
+pub(crate) struct OnStorageError(Option<Arc<Listener>>);
+
+type Listener = dyn Fn(&StorageError) + Send + Sync;
 
 impl OnStorageError {
     pub(crate) fn new(listener: impl Fn(&StorageError) + Send + Sync + 'static) -> Self {

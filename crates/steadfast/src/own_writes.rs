@@ -132,13 +132,10 @@ impl OwnWrites {
         if shard.users.get(user).is_some_and(|own| own.stamp > seen) {
             return Err(Overtaken);
         }
-        // Under the lock of the user: whoever reads the clock afterwards has this write before its eyes.
-        let stamp = self.clock.fetch_add(1, Ordering::AcqRel) + 1;
         let own = match shard.users.get_mut(user) {
             Some(own) => own,
             None => shard.users.entry(user.into()).or_default(),
         };
-        own.stamp = stamp;
         for claim in claims {
             match &mut writer {
                 Writer::InPlace(write) => {
@@ -150,6 +147,10 @@ impl OwnWrites {
                 Writer::Nobody => own.put(claim, State::Settled),
             }
         }
+        // After the writes: whoever reads the clock from now on finds them where they are looked up. Under the lock of the
+        // user: whoever read it before, and found nothing, sees the stamp.
+        let stamp = self.clock.fetch_add(1, Ordering::AcqRel) + 1;
+        own.stamp = stamp;
         let queue = !own.with_worker && own.writes.iter().any(|write| write.state == State::Waiting);
         own.with_worker |= queue;
         let now = Instant::now();

@@ -15,7 +15,9 @@ use steadfast::blocking::Client;
 use steadfast::engine::policy::{Activation, EventArchitectureGoals};
 use steadfast::engine::{Options, Policy, Reason, Record, Settings, TrackOutcome, TrackTarget, Verb};
 use steadfast::line::{Line, run};
-use steadfast::storage::{Claim, Condition, MemoryStorage, Merged, StorageError, StorageErrorKind, UserStorage, Writes};
+use steadfast::storage::{
+    Claim, Condition, MemoryStorage, Merged, StorageError, StorageErrorKind, UserStorage, Writes,
+};
 
 #[expect(dead_code, reason = "the laws of the engine use the rest")]
 #[path = "../../steadfast-engine/tests/properties/generate.rs"]
