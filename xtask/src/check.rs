@@ -91,6 +91,7 @@ pub(crate) fn fuzz(seconds: Option<&str>) -> Outcome {
 pub(crate) fn bench() -> Outcome {
     run(&mut cargo(&["bench", "--package", "steadfast-engine", "--bench", "decide"]))?;
     run(&mut cargo(&["bench", "--package", "steadfast", "--bench", "lines"]))?;
+    run(&mut cargo(&["bench", "--package", "steadfast", "--bench", "clients"]))?;
     run(&mut cargo(&["bench", "--package", "steadfast-engine", "--bench", "ratios"]))
 }
 

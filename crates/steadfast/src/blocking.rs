@@ -309,10 +309,12 @@ impl Client {
             let Some(claim) = confirmed::to_claim(&decision, &self.core.own).pop() else {
                 return Ok(call.confirmed(decision));
             };
-            if call.note(Claims::from_iter([claim.clone()]), Writer::Caller).is_err() {
+            let mut claims = Claims::new();
+            if call.note(Claims::from_iter([claim]), Writer::Caller(&mut claims)).is_err() {
                 call.again(options);
                 continue;
             }
+            let Some(claim) = claims.pop() else { continue };
             match storage.merge(claim.clone()) {
                 Err(error) => {
                     let noted = self.core.own.unanswered(&claim);

@@ -338,18 +338,22 @@ impl Client {
             let Some(claim) = confirmed::to_claim(&decision, &self.core.own).pop() else {
                 return Ok(call.confirmed(decision));
             };
-            if call.note(Claims::from_iter([claim.clone()]), Writer::Caller).is_err() {
+            let mut claims = Claims::new();
+            if call.note(Claims::from_iter([claim]), Writer::Caller(&mut claims)).is_err() {
                 call.again(options);
                 continue;
             }
-            match self.merge(storage, claim.clone()).await {
+            let Some(claim) = claims.pop() else { continue };
+            let under_way = UnderWay { client: self, claim: Some(claim.clone()) };
+            let answer = self.merge(storage, claim.clone()).await;
+            match answer {
                 Err(error) => {
-                    let noted = self.core.own.unanswered(&claim);
                     call.perform(&decision, || {});
-                    self.hand_over(user, noted);
+                    drop(under_way);
                     return Ok(Confirmed { decision, confirmation: Confirmation::Unconfirmed(error) });
                 }
                 Ok(merged) => {
+                    under_way.answered();
                     let stands = confirmed::stands(&decision, &merged);
                     if !stands {
                         call.adopt(merged.record.clone());
@@ -440,6 +444,28 @@ impl Client {
     /// A look-up, unless it takes too long.
     async fn in_time<R>(&self, look_up: impl Future<Output = R>) -> Result<R, StorageError> {
         in_time(self.limits.look_up, look_up).await
+    }
+}
+
+/// A claim that its caller waits for. Whoever stops waiting, by a failure or because the call is dropped, leaves it to a
+/// worker.
+struct UnderWay<'c> {
+    client: &'c Client,
+    claim: Option<Claim>,
+}
+
+impl UnderWay<'_> {
+    fn answered(mut self) {
+        self.claim = None;
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if let Some(claim) = self.claim.take() {
+            let noted = self.client.core.own.unanswered(&claim);
+            self.client.hand_over(&claim.record.user_id, noted);
+        }
     }
 }
 

@@ -6,8 +6,9 @@
 //! call of the same user had its own write noted is [`Overtaken`], and decides again, so that no goal is lost and no
 //! visitor counted twice. Nobody waits for anybody else's look-up.
 //!
-//! A write is `Waiting` until a worker takes it, `UnderWay` until the storage has answered, and then `Settled`: it stays
-//! for a while, as what the storage answered, because the caller's data may be older than it.
+//! A write is `Waiting` until a worker takes it, `UnderWay` until the storage has answered, and then `Settled`, or `Failed`:
+//! it stays for a while, as what the storage answered, because the caller's data may be older than it. What has failed
+//! stays as well: its user goes on seeing it. But nothing that is made on top of it may claim to know what is stored.
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -17,6 +18,8 @@ use std::time::{Duration, Instant};
 
 use steadfast_engine::{Answer, Record, UserStorageData};
 use steadfast_storage::{Claim, Condition, Merged, Outcome, StorageError, merge};
+
+use crate::drive::Claims;
 
 /// Users are spread over this many locks, so that threads rarely meet.
 const SHARDS: usize = 64;
@@ -75,6 +78,7 @@ enum State {
     Waiting,
     UnderWay,
     Settled,
+    Failed,
 }
 
 /// Another call of the same user had something written in the meantime: decide again.
@@ -96,8 +100,8 @@ pub(crate) enum Writer<'w> {
     InPlace(&'w mut dyn FnMut(Claim) -> Result<Merged, StorageError>),
     /// A worker, later.
     Worker,
-    /// The caller, as soon as it is noted; then it says what came of it.
-    Caller,
+    /// The caller, as soon as it is noted: these claims, of which it then says what came of them.
+    Caller(&'w mut Claims),
     /// Nobody: there is no room for it, and it is only remembered.
     Nobody,
 }
@@ -139,12 +143,13 @@ impl OwnWrites {
         for claim in claims {
             match &mut writer {
                 Writer::InPlace(write) => {
-                    let merged = write(claim.clone());
-                    own.put(merged.map_or(claim.clone(), |merged| settled(claim, merged)), State::Settled);
+                    let claim = own.put(claim, State::UnderWay);
+                    let merged = write(claim.clone()).ok();
+                    own.answered(claim, merged);
                 }
-                Writer::Worker => own.put(claim, State::Waiting),
-                Writer::Caller => own.put(claim, State::UnderWay),
-                Writer::Nobody => own.put(claim, State::Settled),
+                Writer::Worker => drop(own.put(claim, State::Waiting)),
+                Writer::Caller(claims) => claims.push(own.put(claim, State::UnderWay)),
+                Writer::Nobody => drop(own.put(claim, State::Failed)),
             }
         }
         // After the writes: whoever reads the clock from now on finds them where they are looked up. Under the lock of the
@@ -265,7 +270,7 @@ impl Shard {
                 break;
             }
             let last = self.users.get(user).filter(|own| own.stamp == *stamp);
-            let settled = last.map(|own| own.writes.iter().all(|write| write.state == State::Settled));
+            let settled = last.map(|own| own.writes.iter().all(OwnWrite::is_answered));
             let Some((noted, stamp, user)) = self.by_age.pop_front() else { break };
             match settled {
                 Some(true) => drop(self.users.remove(&user)),
@@ -281,26 +286,58 @@ impl Shard {
 
 impl Own {
     /// Puts a write into its place: over one that says less of the same variation, behind one that is still to be done.
-    fn put(&mut self, claim: Claim, state: State) {
+    /// What there is to be written then.
+    fn put(&mut self, mut claim: Claim, state: State) -> Claim {
         let campaign = &claim.record.campaign_key;
-        match self.writes.iter_mut().rfind(|write| write.claim.record.campaign_key == *campaign) {
-            Some(last) if last.claim.record.variation_name == claim.record.variation_name => {
-                let unsent = last.state == State::Waiting;
-                last.claim = over_earlier(claim, &last.claim, unsent);
-                last.state = state;
-            }
-            Some(last) if last.state == State::Settled => *last = OwnWrite { claim, state },
-            _ => self.writes.push(OwnWrite { claim, state }),
+        let last = self.writes.iter_mut().rfind(|write| write.claim.record.campaign_key == *campaign);
+        if let Some(last) = last.as_ref().filter(|last| last.state != State::Settled) {
+            // What was read was this write, which the storage may never have had.
+            claim.was_read &= last.claim.was_read && last.state != State::Failed;
         }
+        let (place, claim) = match last {
+            Some(last) if last.makes_one_with(&claim) => {
+                let claim = over_earlier(claim, &last.claim, last.state);
+                (Some(last), claim)
+            }
+            Some(last) if last.state == State::Settled => (Some(last), claim),
+            Some(last) if last.state == State::Failed => {
+                let condition = last.claim.condition.clone();
+                (Some(last), Claim { condition, was_read: false, ..claim })
+            }
+            _ => (None, claim),
+        };
+        let write = OwnWrite { claim: claim.clone(), state };
+        match place {
+            Some(last) => *last = write,
+            None => self.writes.push(write),
+        }
+        claim
     }
 
-    /// Settles the write that this claim is. One that was written over in the meantime is waiting again, and stays so.
+    /// Settles the write that this claim is. What was put on top of it meanwhile takes its place.
     fn answered(&mut self, claim: Claim, merged: Option<Merged>) {
-        let write = self.writes.iter_mut().find(|write| write.state == State::UnderWay && write.claim == claim);
-        if let Some(write) = write {
-            write.state = State::Settled;
-            if let Some(merged) = merged {
-                write.claim = settled(claim, merged);
+        let this = |write: &OwnWrite| write.state == State::UnderWay && write.claim == claim;
+        let Some(place) = self.writes.iter().position(this) else { return };
+        let of_place = |write: &&mut OwnWrite| {
+            write.state == State::Waiting && write.claim.record.campaign_key == claim.record.campaign_key
+        };
+        match (merged, self.writes[place + 1..].iter_mut().find(of_place)) {
+            (None, None) => self.writes[place].state = State::Failed,
+            (None, Some(later)) => {
+                if later.claim.record.variation_name == claim.record.variation_name {
+                    later.claim = over_earlier(later.claim.clone(), &claim, State::Failed);
+                }
+                self.writes.remove(place);
+            }
+            (Some(merged), _) => {
+                let campaign = claim.record.campaign_key.clone();
+                self.writes[place] = OwnWrite { claim: settled(claim, merged), state: State::Settled };
+                // What was settled before says no more than this.
+                let mut number = 0;
+                self.writes.retain(|write| {
+                    number += 1;
+                    number > place || write.state != State::Settled || write.claim.record.campaign_key != campaign
+                });
             }
         }
     }
@@ -330,14 +367,34 @@ impl Own {
     }
 }
 
-/// A claim that was made on top of an earlier one of the same variation, which may not have reached the storage yet.
-fn over_earlier(claim: Claim, earlier: &Claim, unsent: bool) -> Claim {
+impl OwnWrite {
+    /// Whether a later claim and this come to one write. Not where only one of them must look before it writes: if that
+    /// fails, the other need not.
+    fn makes_one_with(&self, claim: &Claim) -> bool {
+        let same = self.claim.record.variation_name == claim.record.variation_name;
+        match self.state {
+            State::UnderWay => false,
+            State::Waiting => same && self.claim.was_read == claim.was_read,
+            State::Settled | State::Failed => same,
+        }
+    }
+
+    /// Whether nothing more comes of it.
+    fn is_answered(&self) -> bool {
+        matches!(self.state, State::Settled | State::Failed)
+    }
+}
+
+/// A claim after an earlier one of the same variation, as one. As long as the storage has not confirmed the earlier one,
+/// what its writer knew is all that is known; and the later one need not have been made on top of it.
+fn over_earlier(claim: Claim, earlier: &Claim, state: State) -> Claim {
+    let confirmed = state == State::Settled;
     let replaces = matches!(earlier.condition, Condition::Replaces(_));
-    let condition = if unsent || replaces { earlier.condition.clone() } else { claim.condition };
-    let was_read = claim.was_read && (!unsent || earlier.was_read);
-    let ends_with = |goal: &String| claim.record.goals.as_str().ends_with(goal.as_str());
-    let goal = claim.goal.or_else(|| earlier.goal.clone().filter(|goal| unsent && ends_with(goal)));
-    Claim { record: claim.record, goal, condition, was_read }
+    let record = merge::merge(Some(&earlier.record), &claim).record;
+    let condition = if confirmed && !replaces { claim.condition } else { earlier.condition.clone() };
+    let goal = claim.goal.or_else(|| earlier.goal.clone().filter(|_| !confirmed));
+    let goal = goal.filter(|goal| record.goals.as_str().ends_with(goal.as_str()));
+    Claim { record, goal, condition, was_read: claim.was_read && state != State::Failed }
 }
 
 /// A claim as the storage answered it: what is stored now, to be laid over what is older.

@@ -1,0 +1,175 @@
+//! What a client costs beside the floor, and beside itself: ratios of runs taken in turns, so that a noisy machine
+//! disturbs both alike.
+//!
+//! `cargo bench -p steadfast --bench clients`
+
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints what it measured, or stops")]
+
+use std::collections::HashMap;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use steadfast::blocking::Client;
+use steadfast::engine::bucket::{BUCKETS, HashInput, Murmur3, Range, allocate, bucket};
+use steadfast::engine::{Options, Record, Settings};
+use steadfast::storage::{Claim, MemoryStorage, Merged, StorageError, UserStorage};
+
+/// As many users as the floor's map holds records.
+const USERS: u64 = 100_000;
+const KEY: &str = "campaign-1";
+
+fn settings() -> Arc<Settings> {
+    let text = r#"{"accountId":888888,"version":1,"sdkKey":"k","campaigns":[{"id":1,"key":"campaign-1",
+        "type":"VISUAL_AB","status":"RUNNING","percentTraffic":100,"isForcedVariationEnabled":false,"segments":{},
+        "goals":[],"variations":[{"id":1,"name":"Control","weight":33.3333},{"id":2,"name":"Variation-1",
+        "weight":33.3333},{"id":3,"name":"Variation-2","weight":33.3333}]}]}"#;
+    Arc::new(Settings::parse(text).unwrap())
+}
+
+fn users() -> Vec<String> {
+    (0..USERS).map(|number| format!("{:020x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect()
+}
+
+/// What nobody can do without: the hash, a look-up of the campaign, a scan of its ranges, a look-up of the record.
+struct Floor {
+    campaigns: HashMap<String, Vec<Range>>,
+    records: HashMap<String, Record>,
+}
+
+impl Floor {
+    fn new(users: &[String]) -> Self {
+        let record = |user: &String| (user.clone(), Record::new(user.as_str(), KEY, "Variation-1"));
+        Floor {
+            campaigns: HashMap::from([(KEY.to_owned(), allocate([33.3333; 3]).collect())]),
+            records: users.iter().map(record).collect(),
+        }
+    }
+
+    fn decide(&self, user: &str) -> bool {
+        let hash = Murmur3::new().hash_text(user, HashInput::Utf16LowBytes);
+        let bucket = bucket(hash, BUCKETS, 1.0);
+        let ranges = self.campaigns.get(KEY);
+        ranges.is_some_and(|ranges| ranges.iter().any(|range| range.contains(bucket)))
+            && self.records.contains_key(user)
+    }
+}
+
+/// Keeps records in memory and takes its time to write.
+struct SlowToWrite(MemoryStorage);
+
+impl UserStorage for SlowToWrite {
+    fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
+        self.0.get(user, campaign)
+    }
+
+    fn set(&self, record: Record) -> Result<(), StorageError> {
+        std::thread::sleep(Duration::from_millis(50));
+        self.0.set(record)
+    }
+
+    fn merge(&self, claim: Claim) -> Result<Merged, StorageError> {
+        std::thread::sleep(Duration::from_millis(50));
+        self.0.merge(claim)
+    }
+}
+
+fn stored(users: &[String]) -> MemoryStorage {
+    let storage = MemoryStorage::new();
+    users.iter().for_each(|user| storage.set(Record::new(user.as_str(), KEY, "Variation-1")).unwrap());
+    storage
+}
+
+fn main() {
+    let users = users();
+    let floor = Floor::new(&users);
+    let plain = Client::builder(settings()).storage(stored(&users)).build();
+    let hooked = Client::builder(settings()).storage(stored(&users)).events(Nobody).integrations(|_| {}).build();
+    let activate =
+        |client: &Client, user: &str| client.activate(KEY, user, Options::NONE).unwrap().variation().is_some();
+    println!("ratios, medians of runs taken in turns");
+    let beside_floor = ratio(&users, |user| activate(&plain, user), |user| floor.decide(user));
+    println!("{beside_floor:>8.2}  activate, stored in memory / floor with a map of records  (at most 1.5)");
+    let beside_itself = ratio(&users, |user| activate(&hooked, user), |user| activate(&plain, user));
+    println!("{beside_itself:>8.2}  the same with a sink and a hook that do nothing / without any");
+    println!("{:>8.2}  two threads / one, decisions a second on stored users", threads(&plain, &users));
+    let (slow, memory) = new_users(&users);
+    println!(
+        "{:>8.2}  p99 of activate on new users: a storage that takes 50 ms to write / one in memory",
+        slow / memory
+    );
+}
+
+/// A sink that nobody stands behind.
+struct Nobody;
+
+impl steadfast::EventSink for Nobody {
+    fn send(&self, event: &steadfast::engine::Event<'_, '_>) {
+        black_box(event);
+    }
+}
+
+fn over(users: &[String], work: &impl Fn(&str) -> bool) -> Duration {
+    let start = Instant::now();
+    for user in users {
+        black_box(work(black_box(user)));
+    }
+    start.elapsed()
+}
+
+fn ratio(users: &[String], subject: impl Fn(&str) -> bool, floor: impl Fn(&str) -> bool) -> f64 {
+    over(users, &subject);
+    median((0..41).map(|round| {
+        // A tenth of the users at a time, another one each time.
+        let users = &users[round % 10 * users.len() / 10..][..users.len() / 10];
+        over(users, &subject).as_secs_f64() / over(users, &floor).as_secs_f64()
+    }))
+}
+
+fn threads(client: &Client, users: &[String]) -> f64 {
+    let run = |threads: usize| {
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            for thread in 0..threads {
+                let mine = &users[thread * users.len() / threads..][..users.len() / threads];
+                scope.spawn(move || {
+                    (0..10).for_each(|_| {
+                        over(mine, &|user: &str| client.activate(KEY, user, Options::NONE).is_ok());
+                    });
+                });
+            }
+        });
+        start.elapsed().as_secs_f64()
+    };
+    median((0..9).map(|_| run(1) / run(2)))
+}
+
+/// The 99th percentile of `activate` on users who are new, in nanoseconds, with a storage that is slow to write and with
+/// one that is not: medians of runs taken in turns.
+fn new_users(users: &[String]) -> (f64, f64) {
+    let p99 = |client: Client| {
+        let mut times: Vec<f64> = Vec::with_capacity(users.len());
+        for user in &users[..20_000] {
+            let start = Instant::now();
+            black_box(client.activate(KEY, user, Options::NONE).is_ok());
+            times.push(start.elapsed().as_nanos() as f64);
+        }
+        // What waits is given up with the process; nobody needs it here.
+        std::mem::forget(client);
+        times.sort_by(f64::total_cmp);
+        times[times.len() * 99 / 100]
+    };
+    let rounds: Vec<(f64, f64)> = (0..11)
+        .map(|_| {
+            let slow = p99(Client::builder(settings()).storage(SlowToWrite(MemoryStorage::new())).build());
+            (slow, p99(Client::builder(settings()).storage(MemoryStorage::new()).build()))
+        })
+        .collect();
+    (median(rounds.iter().map(|round| round.0)), median(rounds.iter().map(|round| round.1)))
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
