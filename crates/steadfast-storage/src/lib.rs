@@ -19,6 +19,8 @@ pub mod merge;
 pub mod page;
 pub mod user_storage;
 
+#[cfg(feature = "embedded")]
+pub use backend::embedded::{EmbeddedOptions, EmbeddedStorage};
 pub use backend::memory::MemoryStorage;
 pub use error::{StorageError, StorageErrorKind};
 pub use held::HeldUserStorage;

@@ -1,3 +1,5 @@
 //! The built-in storages, a folder or file each.
 
+#[cfg(feature = "embedded")]
+pub mod embedded;
 pub mod memory;
