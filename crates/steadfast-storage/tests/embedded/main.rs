@@ -1,7 +1,6 @@
 //! The storage in a file: its contract, and what it does when file, disk or process fail.
 
 mod contract;
-mod crash;
 mod damage;
 mod disk;
 mod folder;
