@@ -52,6 +52,15 @@ pub(crate) fn compare(arguments: &[String]) -> Outcome {
     run(command.args(arguments))
 }
 
+/// Writers that are killed, and what is left of what they were told is kept.
+///
+/// # Errors
+/// When anything is missing, opening takes too long, or there is no such storage.
+pub(crate) fn faults(arguments: &[String]) -> Outcome {
+    let mut command = cargo(&["run", "--release", "--package", "steadfast-testkit", "--bin", "faults", "--"]);
+    run(command.args(arguments))
+}
+
 /// Every fuzz target for so many seconds, a minute if none are given. `fuzz/README.md` says how to go on from a finding.
 ///
 /// # Errors
@@ -92,6 +101,7 @@ pub(crate) fn bench() -> Outcome {
     run(&mut cargo(&["bench", "--package", "steadfast-engine", "--bench", "decide"]))?;
     run(&mut cargo(&["bench", "--package", "steadfast", "--bench", "lines"]))?;
     run(&mut cargo(&["bench", "--package", "steadfast", "--bench", "clients"]))?;
+    run(&mut cargo(&["bench", "--package", "steadfast-storage", "--bench", "embedded"]))?;
     run(&mut cargo(&["bench", "--package", "steadfast-engine", "--bench", "ratios"]))
 }
 

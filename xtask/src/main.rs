@@ -15,6 +15,7 @@ cargo xtask <command>
   ci                  test, then lint
   compare [OPTIONS]   fresh requests, answered by the official SDK and by us (--requests N, --seed N)
   bench               all benchmarks; the ratios last
+  faults storage [N]  N times (1000): a process that writes is killed, and nothing it was told is kept may be lost
   fuzz [SECONDS]      every fuzz target for so long (60)
   purity              whether the engine reaches for files, network, clock, threads or async
 ";
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Some("ci") => check::ci(),
         Some("compare") => check::compare(rest),
         Some("bench") => check::bench(),
+        Some("faults") => check::faults(rest),
         Some("fuzz") => check::fuzz(rest.first().map(String::as_str)),
         Some("purity") => purity::check(),
         _ => {
