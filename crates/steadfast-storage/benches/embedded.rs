@@ -53,13 +53,13 @@ fn main() {
             median(runs.iter().map(|(ours, _)| *ours).collect())
         };
 
-    let get = ratio(
+    let gets = ratio(
         "get / raw redb get, a read transaction each",
         &mut |round| timed(|| (0..GETS).for_each(|number| get(&storage, place(round * GETS + number)))),
         &mut |round| timed(|| (0..GETS).for_each(|number| get_raw(&database, place(round * GETS + number)))),
         "at most 1.5",
     );
-    let absent = ratio(
+    let gets_of_nothing = ratio(
         "get of nothing / raw redb get of nothing",
         &mut |round| timed(|| (0..GETS).for_each(|number| get(&storage, STORED + place(round * GETS + number)))),
         &mut |round| timed(|| (0..GETS).for_each(|number| get_raw(&database, STORED + place(round * GETS + number)))),
@@ -71,7 +71,7 @@ fn main() {
         (0..GROUP)
             .map(move |number| if number % 2 == 0 { place(first + number) } else { STORED + spread(first + number) })
     };
-    let write = ratio(
+    let merges = ratio(
         "time of merges in groups of 1,000 / raw redb get, then insert",
         &mut |round| timed(|| (0..GROUPS).for_each(|group| merge(&storage, users(round, group)))),
         &mut |round| timed(|| (0..GROUPS).for_each(|group| insert_raw(&database, users(round, group)))),
@@ -79,9 +79,9 @@ fn main() {
     );
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let per_second = |count: usize, time: f64| count as f64 / time;
-    println!("{:>10.0}  gets a second", per_second(GETS, get));
-    println!("{:>10.0}  gets of nothing a second", per_second(GETS, absent));
-    println!("{:>10.0}  merges a second in groups of {GROUP}, half of them new", per_second(GROUPS * GROUP, write));
+    println!("{:>10.0}  gets a second", per_second(GETS, gets));
+    println!("{:>10.0}  gets of nothing a second", per_second(GETS, gets_of_nothing));
+    println!("{:>10.0}  merges a second in groups of {GROUP}, half of them new", per_second(GROUPS * GROUP, merges));
     println!("{:>10.0}  merges a second while filling", per_second(STORED, filled.as_secs_f64()));
     println!("{:>10}  bytes a record, key and value", stats.bytes_stored / stats.records);
     println!("{:>10}  bytes a record on disk", stats.bytes_on_disk / stats.records);
