@@ -163,6 +163,41 @@ fn a_flipped_bit_in_a_record_of_a_file_too_large_to_verify_is_an_error_of_that_r
     assert!(tried >= 30, "{tried}");
 }
 
+#[test]
+fn a_flipped_bit_in_a_key_that_leads_to_others_makes_nobody_absent() {
+    /// The first byte of an inner page.
+    const INNER: u8 = 2;
+    const PAGE: usize = 4_096;
+    let folder = Folder::new();
+    let expected = records(3_000);
+    fill(&folder.file(), &expected);
+    let whole = fs::read(folder.file()).unwrap();
+    let options = EmbeddedOptions { verify_bytes: 0, ..EmbeddedOptions::default() };
+    let keys = places_of(&whole, b"user-").into_iter().filter(|place| whole[place / PAGE * PAGE] == INNER);
+    let mut tried = 0;
+    for place in keys.step_by(3) {
+        for (digit, bit) in [(4, 1), (7, 0), (8, 1), (10, 0)] {
+            let mut flipped = whole.clone();
+            flipped[place + digit] ^= 1 << bit;
+            fs::write(folder.file(), &flipped).unwrap();
+            is_honest(&folder, options, &expected, &format!("bit {bit} of byte {}", place + digit));
+            if let Ok(storage) = EmbeddedStorage::open_with(folder.file(), options) {
+                for record in expected.iter().step_by(50) {
+                    let (user, there) = (&record.user_id, std::slice::from_ref(record));
+                    assert!(
+                        storage.records_of(user).is_ok_and(|found| found == there) || storage.records_of(user).is_err()
+                    );
+                    let other = Record::new(user.as_str(), record.campaign_key.as_str(), "Another");
+                    let merged = storage.merge(crate::folder::claim(other));
+                    assert!(merged.is_err() || merged.is_ok_and(|merged| merged.record == *record));
+                }
+            }
+            tried += 1;
+        }
+    }
+    assert!(tried > 20, "{tried}");
+}
+
 /// Every bit of the header, and bits all over the parts of the file that are used.
 fn flips(whole: &[u8]) -> Vec<(usize, usize)> {
     let header = (0..320).map(|byte| (byte, (byte * 5) % 8));

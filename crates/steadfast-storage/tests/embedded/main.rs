@@ -3,7 +3,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    clippy::print_stdout,
     clippy::print_stderr,
     reason = "what tests share says what must hold too"
 )]

@@ -53,10 +53,10 @@ pub(super) fn encode(key: &[u8], record: &Record, value: &mut Vec<u8>) -> Result
 
 /// Reads the record with this key and value.
 pub(super) fn decode(key: &[u8], value: &[u8]) -> Result<Record, Flaw> {
-    let (value, stored) = value.split_last_chunk::<CHECKSUM>().ok_or(Flaw::Corrupt)?;
-    if checksum(key, value) != *stored {
+    if !is_whole(key, value) {
         return Err(Flaw::Corrupt);
     }
+    let (value, _) = value.split_last_chunk::<CHECKSUM>().ok_or(Flaw::Corrupt)?;
     let ([version, flags], mut rest) = value.split_first_chunk::<2>().ok_or(Flaw::Corrupt)?;
     if *version > VERSION || flags & !(ACTIVATED | GOALS | META_DATA) != 0 {
         return Err(Flaw::Newer);
@@ -80,6 +80,11 @@ pub(super) fn decode(key: &[u8], value: &[u8]) -> Result<Record, Flaw> {
         activated: flags & ACTIVATED != 0,
         meta_data,
     })
+}
+
+/// Whether key and value are what was written, of whatever version.
+pub(super) fn is_whole(key: &[u8], value: &[u8]) -> bool {
+    value.split_last_chunk::<CHECKSUM>().is_some_and(|(value, stored)| checksum(key, value) == *stored)
 }
 
 fn checksum(key: &[u8], value: &[u8]) -> [u8; CHECKSUM] {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use redb::Database;
 
 use super::failure::{again, guarded, let_go};
-use super::open::{EmbeddedOptions, open};
+use super::open::{EmbeddedOptions, open, reopen};
 use crate::error::{StorageError, StorageErrorKind};
 
 /// Opening is not tried more often than this: what is broken mostly stays so for a while, and trying costs.
@@ -18,6 +18,7 @@ pub(super) const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 pub(super) struct Handle {
     path: PathBuf,
     options: EmbeddedOptions,
+    is_verified: bool,
     slot: RwLock<Slot>,
 }
 
@@ -38,12 +39,18 @@ impl Handle {
     /// # Errors
     /// As for [`open`].
     pub(super) fn open(path: &Path, options: EmbeddedOptions) -> Result<Handle, StorageError> {
-        let database = open(path, &options)?;
-        Ok(Handle { path: path.to_owned(), options, slot: RwLock::new(Slot::Open(Arc::new(database))) })
+        let opened = open(path, &options)?;
+        let slot = RwLock::new(Slot::Open(Arc::new(opened.database)));
+        Ok(Handle { path: path.to_owned(), options, is_verified: opened.is_verified, slot })
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether the file was verified as a whole, so that what is not found in it is not there.
+    pub(super) fn is_verified(&self) -> bool {
+        self.is_verified
     }
 
     /// Reads in the database.
@@ -94,7 +101,7 @@ impl Handle {
                 if Instant::now() < *next_try || closing.strong_count() > 0 {
                     return Err(again(why));
                 }
-                match open(&self.path, &self.options) {
+                match reopen(&self.path, &self.options) {
                     Ok(database) => {
                         let database = Arc::new(database);
                         *slot = Slot::Open(Arc::clone(&database));

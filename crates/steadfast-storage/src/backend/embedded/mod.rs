@@ -35,7 +35,9 @@
 //!
 //! redb keeps a checksum of every page in the page above, and does not look at it when it reads. Up to
 //! [`EmbeddedOptions::verify_bytes`] the whole file is verified when it is opened, without writing to it; a larger one
-//! is taken as it is, a record is verified when it is read, and [`EmbeddedStorage::check`] verifies everything.
+//! is taken as it is: then a record is verified when it is read, and nothing counts as absent before its neighbours agree
+//! (`gap.rs`). [`EmbeddedStorage::check`] verifies everything. Where redb panics on what it finds, that is caught and is
+//! [`StorageErrorKind::Corrupt`](crate::StorageErrorKind::Corrupt); a program built with `panic = "abort"` ends.
 //!
 //! # Writing
 //!
@@ -44,13 +46,14 @@
 //! what redb needs to go on ("quick repair"). Reading never waits for a commit.
 //!
 //! Reading order: `storage.rs`, `writer.rs` and `read.rs` (the two ways in), `handle.rs` (the open file, and opening it
-//! anew after a failure), `open.rs`, `key.rs`, `codec.rs`, `failure.rs`; for maintenance `check.rs`, `compact.rs`,
+//! anew after a failure), `open.rs`, `key.rs`, `codec.rs`, `gap.rs`, `failure.rs`; for maintenance `check.rs`, `compact.rs`,
 //! `stats.rs` and `overlay.rs` (looking without writing).
 
 mod check;
 mod codec;
 mod compact;
 mod failure;
+mod gap;
 mod handle;
 mod key;
 mod open;

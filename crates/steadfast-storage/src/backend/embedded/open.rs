@@ -41,22 +41,43 @@ impl Default for EmbeddedOptions {
     }
 }
 
+/// A file that was opened.
+pub(super) struct Opened {
+    pub(super) database: Database,
+    /// Whether it was verified as a whole.
+    pub(super) is_verified: bool,
+}
+
 /// Opens the file, and makes it where there is none.
 ///
 /// # Errors
 /// When it is open elsewhere, may not be read and written, is no storage file, is damaged or of a newer format, or when
 /// there is no room to make it.
-pub(super) fn open(path: &Path, options: &EmbeddedOptions) -> Result<Database, StorageError> {
-    let length = match fs::metadata(path) {
+pub(super) fn open(path: &Path, options: &EmbeddedOptions) -> Result<Opened, StorageError> {
+    let is_verified = match fs::metadata(path) {
         Ok(found) if found.is_dir() => return Err(io_error(path, io::ErrorKind::IsADirectory.into())),
-        Ok(found) => found.len(),
+        Ok(found) => found.len() <= options.verify_bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             create(path)?;
-            0
+            true
         }
         Err(error) => return Err(io_error(path, error)),
     };
-    let_go(look_at(path, length <= options.verify_bytes)?);
+    let_go(look_at(path, is_verified)?);
+    Ok(Opened { database: open_looked_at(path, options)?, is_verified })
+}
+
+/// Opens a file anew that was open a moment ago. It is neither made nor verified: a file that is gone must not come back
+/// empty, and who waits for this waits for a disk that fails as it is.
+///
+/// # Errors
+/// As for [`open`].
+pub(super) fn reopen(path: &Path, options: &EmbeddedOptions) -> Result<Database, StorageError> {
+    let_go(look_at(path, false)?);
+    open_looked_at(path, options)
+}
+
+fn open_looked_at(path: &Path, options: &EmbeddedOptions) -> Result<Database, StorageError> {
     guarded(|| Ok(Builder::new().set_cache_size(options.cache_bytes).open(path)?))
         .map_err(|trouble| trouble.into_error(path))
 }

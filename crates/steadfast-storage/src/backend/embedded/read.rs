@@ -8,8 +8,8 @@ use steadfast_engine::{Answer, Record, StorageFailure};
 use super::codec::{Flaw, decode};
 use super::failure::flawed;
 use super::handle::Handle;
-use super::key;
 use super::open::RECORDS;
+use super::{gap, key};
 use crate::error::StorageError;
 use crate::page::{Cursor, Page};
 
@@ -26,7 +26,7 @@ pub(super) fn records(database: &Database) -> Result<Records, redb::Error> {
 /// See [`UserStorage::get`](crate::UserStorage::get).
 pub(super) fn get(handle: &Handle, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
     let key = key::key(user, campaign);
-    let found = handle.read(|database| find(&records(database)?, &key))?;
+    let found = handle.read(|database| find(&records(database)?, &key, handle.is_verified()))?;
     found.transpose().map_err(|flaw| flawed(handle.path(), flaw))
 }
 
@@ -34,7 +34,10 @@ pub(super) fn get(handle: &Handle, user: &str, campaign: &str) -> Result<Option<
 pub(super) fn get_many(handle: &Handle, user: &str, campaigns: &[&str]) -> Vec<Answer> {
     let found = handle.read(|database| {
         let records = records(database)?;
-        campaigns.iter().map(|campaign| find(&records, &key::key(user, campaign))).collect::<Result<Vec<_>, _>>()
+        campaigns
+            .iter()
+            .map(|campaign| find(&records, &key::key(user, campaign), handle.is_verified()))
+            .collect::<Result<Vec<_>, _>>()
     });
     let failed = |error: &StorageError| Answer::Failed(StorageFailure::new(error.to_string()));
     match found {
@@ -55,6 +58,13 @@ pub(super) fn records_of(handle: &Handle, user: &str) -> Result<Vec<Record>, Sto
     let found = handle.read(|database| {
         let records = records(database)?;
         let mut found = Vec::new();
+        for gap in [first.as_slice(), end.as_slice()] {
+            if !handle.is_verified()
+                && let Err(flaw) = gap::sound(&records, Bound::Included(gap))?
+            {
+                found.push(Err(flaw));
+            }
+        }
         for entry in ReadableTable::range::<&[u8]>(&records, first.as_slice()..end.as_slice())? {
             let (key, value) = entry?;
             found.push(decode(key.value(), value.value()));
@@ -70,6 +80,11 @@ pub(super) fn scan(handle: &Handle, from: Option<&Cursor>, about: usize) -> Resu
     let from = from.map_or(Bound::Unbounded, |cursor| Bound::Excluded(cursor.as_bytes()));
     let found = handle.read(|database| {
         let records = records(database)?;
+        if !handle.is_verified()
+            && let Err(flaw) = gap::sound(&records, from)?
+        {
+            return Ok(Err(flaw));
+        }
         let mut page = Page { records: Vec::with_capacity(about.min(PREPARED)), next: None };
         let mut last = Vec::new();
         for entry in ReadableTable::range::<&[u8]>(&records, (from, Bound::Unbounded))? {
@@ -91,6 +106,15 @@ pub(super) fn scan(handle: &Handle, from: Option<&Cursor>, about: usize) -> Resu
     found.map_err(|flaw| flawed(handle.path(), flaw))
 }
 
-fn find(records: &Records, key: &[u8]) -> Result<Option<Result<Record, Flaw>>, redb::Error> {
-    Ok(ReadableTable::get(records, key)?.map(|value| decode(key, value.value())))
+/// The record with this key. It is absent in a file that `is_verified`, or where its neighbours agree.
+pub(super) fn find(
+    records: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    key: &[u8],
+    is_verified: bool,
+) -> Result<Option<Result<Record, Flaw>>, redb::Error> {
+    match records.get(key)? {
+        Some(value) => Ok(Some(decode(key, value.value()))),
+        None if is_verified => Ok(None),
+        None => Ok(gap::absent(records, key)?.err().map(Err)),
+    }
 }

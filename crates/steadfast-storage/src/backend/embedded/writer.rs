@@ -1,17 +1,19 @@
 //! The one thread that writes. Everything that waits at one moment goes into one transaction; all of it is on the disk
 //! before anybody is answered.
 
+use std::ops::Bound;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Instant;
 
-use redb::{Database, Durability, ReadableTable, Table};
+use redb::{Database, Durability, Table};
 use steadfast_engine::Record;
 
-use super::codec::{TooDeep, decode, encode};
+use super::codec::{TooDeep, encode};
 use super::failure::{again, flawed};
 use super::handle::{BETWEEN_TRIES, Handle};
-use super::key;
 use super::open::RECORDS;
+use super::read::find;
+use super::{gap, key};
 use crate::error::{StorageError, StorageErrorKind};
 use crate::merge::{Claim, Merged, merge};
 
@@ -145,8 +147,7 @@ impl Writing<'_, '_> {
     /// What cannot be read is no empty place: its claim fails, and it stays as it is.
     fn merge(&mut self, claim: &Claim) -> Result<Result<Merged, StorageError>, redb::Error> {
         let key = key::key(&claim.record.user_id, &claim.record.campaign_key);
-        let stored = self.records.get(key.as_slice())?.map(|value| decode(&key, value.value())).transpose();
-        let stored = match stored {
+        let stored = match find(&self.records, &key, self.handle.is_verified())?.transpose() {
             Ok(stored) => stored,
             Err(flaw) => return Ok(Err(flawed(self.handle.path(), flaw))),
         };
@@ -159,6 +160,13 @@ impl Writing<'_, '_> {
 
     fn erase(&mut self, user: &str) -> Result<Result<u64, StorageError>, redb::Error> {
         let (first, end) = key::keys_of(user);
+        for gap in [first.as_slice(), end.as_slice()] {
+            if !self.handle.is_verified()
+                && let Err(flaw) = gap::sound(&self.records, Bound::Included(gap))?
+            {
+                return Ok(Err(flawed(self.handle.path(), flaw)));
+            }
+        }
         let mut erased = 0;
         for entry in self.records.extract_from_if(first.as_slice()..end.as_slice(), |_, _| true)? {
             entry?;
