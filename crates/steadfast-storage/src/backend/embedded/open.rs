@@ -28,7 +28,8 @@ pub struct EmbeddedOptions {
     /// or all of about 300,000, while the rest is in the system's cache.
     pub cache_bytes: usize,
     /// A file of at most so many bytes is verified as a whole when it is opened, so that damage to it is found before it
-    /// is used. 64 MiB by default, which take less than half a second. 0 verifies none.
+    /// is used. 256 MiB by default, one to two million records: they take about 0.3 s where the system has the file in its
+    /// cache (40 ms for 40 MB were measured), and as long as reading it where not. 0 verifies none.
     pub verify_bytes: u64,
     /// At most so many records are written in one transaction. 4,096 by default: larger groups are no faster, and
     /// whoever waits for one waits some hundred milliseconds at most.
@@ -37,7 +38,7 @@ pub struct EmbeddedOptions {
 
 impl Default for EmbeddedOptions {
     fn default() -> Self {
-        EmbeddedOptions { cache_bytes: 64 << 20, verify_bytes: 64 << 20, group: 4_096 }
+        EmbeddedOptions { cache_bytes: 64 << 20, verify_bytes: 256 << 20, group: 4_096 }
     }
 }
 
