@@ -48,7 +48,9 @@ pub(crate) fn lint() -> Outcome {
 /// # Errors
 /// When there is a difference, or one of the two could not be asked.
 pub(crate) fn compare(arguments: &[String]) -> Outcome {
-    let mut command = cargo(&["run", "--release", "--package", "steadfast-testkit", "--bin", "compare", "--"]);
+    let package = ["--package", "steadfast-testkit", "--features", "golden"];
+    let mut command = cargo(&["run", "--release"]);
+    command.args(package).args(["--bin", "compare", "--"]);
     run(command.args(arguments))
 }
 

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 use steadfast::engine::bucket::VisitorNamespace;
 
 use super::Style;
-use super::random::Random;
 use super::segment::segment;
 use super::user::User;
 use super::words::{GOALS, VARIABLE_KEYS, VARIATIONS};
+use crate::random::Random;
 
 /// The campaigns of a file.
 pub(super) fn campaigns(random: &mut Random, style: Style, users: &[User]) -> Vec<Value> {

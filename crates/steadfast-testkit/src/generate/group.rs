@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::random::Random;
+use crate::random::Random;
 
 /// The two entries of a settings file that make groups.
 #[derive(Debug, Default)]

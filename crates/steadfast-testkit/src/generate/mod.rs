@@ -12,8 +12,8 @@
 //! - Bandits stand beside a storage; weights are texts only where nobody is whitelisted.
 
 mod campaign;
+mod chance;
 mod group;
-mod random;
 mod request;
 mod segment;
 mod user;
@@ -21,7 +21,7 @@ mod words;
 
 use serde_json::json;
 
-use random::Random;
+use crate::random::Random;
 use request::Stream;
 
 /// A settings file and a stream of requests for it.

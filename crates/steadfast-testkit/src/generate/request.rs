@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::Style;
-use super::random::Random;
 use super::segment::variables;
 use super::user::{Habit, User};
 use super::words::{GOALS, VARIABLE_KEYS};
+use crate::random::Random;
 
 /// A stream of requests.
 pub(super) struct Stream<'f> {

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::random::Random;
 use super::words::{JSON_NUMBERS, NUMBERS, PATTERNS, TEXTS, VARIABLES};
+use crate::random::Random;
 
 /// A segment on custom variables; now and then one that lets everybody in, or is malformed.
 pub(super) fn segment(random: &mut Random) -> Value {

@@ -1,8 +1,8 @@
 //! Users, and what stays the same about each of them.
 
 use super::Style;
-use super::random::Random;
 use super::words::GOALS;
+use crate::random::Random;
 
 /// A user of a file.
 #[derive(Debug, Clone)]

@@ -2,10 +2,10 @@
 
 /// A source of numbers.
 #[derive(Debug, Clone)]
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(super) fn new(seed: u64, number: u64) -> Self {
+    pub(crate) fn new(seed: u64, number: u64) -> Self {
         let mut random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ number);
         let start = random.next();
         Random(start ^ number.rotate_left(32))
@@ -19,38 +19,24 @@ impl Random {
     }
 
     /// A number from `low` to `high`, both included.
-    pub(super) fn between(&mut self, low: u64, high: u64) -> u64 {
+    pub(crate) fn between(&mut self, low: u64, high: u64) -> u64 {
         low + self.next() % (high - low + 1)
     }
 
     /// A place in something of this length, which is not zero.
-    pub(super) fn below(&mut self, length: usize) -> usize {
+    pub(crate) fn below(&mut self, length: usize) -> usize {
         #[expect(clippy::cast_possible_truncation, reason = "below a length, which is a usize")]
         let place = (self.next() % length as u64) as usize;
         place
     }
 
     /// True in this many of a hundred cases.
-    pub(super) fn chance(&mut self, percent: u64) -> bool {
+    pub(crate) fn chance(&mut self, percent: u64) -> bool {
         self.next() % 100 < percent
     }
 
-    /// A flag as settings have them: often missing.
-    pub(super) fn flag(&mut self) -> Option<bool> {
-        match self.below(4) {
-            0 => Some(true),
-            1 => Some(false),
-            _ => None,
-        }
-    }
-
     /// One of these; the list is not empty.
-    pub(super) fn pick<T: Clone>(&mut self, items: &[T]) -> T {
+    pub(crate) fn pick<T: Clone>(&mut self, items: &[T]) -> T {
         items[self.below(items.len())].clone()
-    }
-
-    /// Some of these, in their order, each in this many of a hundred cases.
-    pub(super) fn some<T: Clone>(&mut self, items: &[T], percent: u64) -> Vec<T> {
-        items.iter().filter(|_| self.chance(percent)).cloned().collect()
     }
 }
