@@ -1,4 +1,4 @@
-//! What Steadfast's own tests stand on is behind the feature `golden`.
+#![doc = include_str!("../README.md")]
 
 #[cfg(feature = "golden")]
 pub mod attribute;
@@ -8,6 +8,7 @@ pub mod case;
 pub mod compare;
 #[cfg(feature = "golden")]
 pub mod compat;
+pub mod conformance;
 #[cfg(feature = "golden")]
 mod failure;
 #[cfg(feature = "golden")]
@@ -16,7 +17,6 @@ pub mod generate;
 pub mod oracle;
 #[cfg(feature = "golden")]
 pub mod play;
-#[cfg(feature = "golden")]
 mod random;
 #[cfg(feature = "golden")]
 pub mod rule;

@@ -1,0 +1,126 @@
+//! Every storage there is keeps its contract.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use steadfast_engine::Record;
+use steadfast_storage::bridge::{Offloaded, Waited};
+use steadfast_storage::{AsyncUserStorage, MemoryStorage, StorageError, UserStorage};
+use steadfast_testkit::conformance;
+
+/// What no machine needs, however busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A service that only has `get` and `set`, as the document asks for.
+#[derive(Default)]
+struct Service(MemoryStorage);
+
+impl UserStorage for Service {
+    fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
+        self.0.get(user, campaign)
+    }
+
+    fn set(&self, record: Record) -> Result<(), StorageError> {
+        self.0.set(record)
+    }
+}
+
+/// The same, answering later.
+#[derive(Default)]
+struct LaterService(MemoryStorage);
+
+impl AsyncUserStorage for LaterService {
+    async fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
+        tokio::task::yield_now().await;
+        self.0.get(user, campaign)
+    }
+
+    async fn set(&self, record: Record) -> Result<(), StorageError> {
+        tokio::task::yield_now().await;
+        self.0.set(record)
+    }
+}
+
+fn waited<S: AsyncUserStorage + 'static>(storage: S) -> Waited<S> {
+    Waited::new(storage, PATIENCE).expect("a thread can be started")
+}
+
+// Built-in storages: one test each. An embedded one belongs here:
+// `conformance::built_in(&EmbeddedStorage::open(path)?).assert()`.
+
+#[test]
+fn memory() {
+    conformance::built_in(&MemoryStorage::new()).assert();
+}
+
+#[test]
+fn memory_that_is_not_empty() {
+    let storage = MemoryStorage::new();
+    for number in 0..2_000 {
+        storage.set(Record::new(format!("user-{number}"), "ab", "Control")).expect("a storage in memory");
+    }
+    let before = storage.records();
+    conformance::built_in(&storage).assert();
+    conformance::built_in(&storage).assert();
+    let others: Vec<_> = storage.records().into_iter().filter(|record| !record.user_id.starts_with("kit-")).collect();
+    assert_eq!(others, before, "the kit touches no records of others");
+}
+
+// Bridges.
+
+#[tokio::test]
+async fn memory_offloaded() {
+    conformance::built_in_async(Arc::new(Offloaded::new(MemoryStorage::new()))).await.assert();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn memory_offloaded_on_many_threads() {
+    conformance::built_in_async(Arc::new(Offloaded::new(MemoryStorage::new()))).await.assert();
+}
+
+#[test]
+fn memory_offloaded_and_waited_for() {
+    conformance::built_in(&waited(Offloaded::new(MemoryStorage::new()))).assert();
+}
+
+#[tokio::test]
+async fn memory_offloaded_and_waited_for_and_offloaded() {
+    // It waits, so that this time it is another thread that calls it.
+    let storage = Offloaded::new(waited(Offloaded::new(MemoryStorage::new())));
+    conformance::built_in_async(Arc::new(storage)).await.assert();
+}
+
+#[test]
+fn bridges_hide_no_fault() {
+    conformance::layer(|faulty| faulty).assert();
+    conformance::layer(|faulty| waited(Offloaded::new(faulty))).assert();
+}
+
+#[tokio::test]
+async fn bridges_hide_no_fault_of_a_storage_that_answers_later() {
+    conformance::layer_async(|faulty| faulty).await.assert();
+    conformance::layer_async(|faulty| Offloaded::new(waited(faulty))).await.assert();
+}
+
+// Services of one's own.
+
+#[test]
+fn a_service_of_ones_own() {
+    conformance::plain(&Service::default()).assert();
+    conformance::plain(&waited(LaterService::default())).assert();
+}
+
+#[tokio::test]
+async fn a_service_of_ones_own_that_answers_later() {
+    conformance::plain_async(Arc::new(LaterService::default())).await.assert();
+    conformance::plain_async(Arc::new(Offloaded::new(Service::default()))).await.assert();
+}
+
+#[test]
+fn a_service_of_ones_own_is_no_built_in_storage() {
+    let report = conformance::built_in(&Service::default());
+    let failed: Vec<&str> = report.failed().map(conformance::Checked::name).collect();
+    assert!(failed.contains(&"first-variation-stays"), "{report}");
+    assert!(failed.contains(&"late-claim-is-kept-out"), "{report}");
+    assert!(failed.contains(&"scan-complete"), "{report}");
+}
