@@ -1,5 +1,7 @@
 //! Every storage there is keeps its contract.
 
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

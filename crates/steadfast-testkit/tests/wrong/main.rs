@@ -1,0 +1,168 @@
+//! The kit finds what is wrong with a storage: for each mistake a storage that makes it, and the check that must say so.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod layers;
+mod storage;
+
+use std::sync::Arc;
+
+use steadfast_storage::{MemoryStorage, UserStorage};
+use steadfast_testkit::conformance::{self, Faulty, Report};
+
+use storage::{Mistake, Wrong};
+
+/// The check fails; and it is not that everything does.
+fn fails(report: &Report, mistake: &str, meant: &str) {
+    let failed: Vec<&str> = report.failed().map(conformance::Checked::name).collect();
+    assert!(failed.contains(&meant), "{mistake} should fail `{meant}`, and fails {failed:?}\n{report}");
+    assert!(failed.len() < report.checks().len() / 2, "{mistake} fails nearly everything\n{report}");
+}
+
+/// The mistake is found by the check that is meant, as a built-in storage.
+#[track_caller]
+fn check(mistake: Mistake, meant: &str) {
+    fails(&conformance::built_in(&Wrong::new(mistake)), &format!("{mistake:?}"), meant);
+}
+
+/// The mistake is found also where only `get` and `set` are asked of it.
+#[track_caller]
+fn check_plain(mistake: Mistake, meant: &str) {
+    fails(&conformance::plain(&Wrong::new(mistake)), &format!("{mistake:?}"), meant);
+}
+
+/// The mistake of a layer is found by the check that is meant.
+#[track_caller]
+fn check_layer<L: UserStorage + 'static>(wrap: impl Fn(Faulty<Arc<MemoryStorage>>) -> L, meant: &str) {
+    fails(&conformance::layer(wrap), std::any::type_name::<L>(), meant);
+}
+
+#[test]
+fn without_a_mistake_nothing_is_found() {
+    conformance::built_in(&Wrong::new(Mistake::None)).assert();
+}
+
+#[test]
+fn fields() {
+    check_plain(Mistake::FindsEverybody, "absent-before-set");
+    check_plain(Mistake::TrimsVariation, "keeps-variation");
+    check_plain(Mistake::ForgetsGoals, "keeps-goals");
+    check_plain(Mistake::ForgetsActivated, "keeps-activated");
+    check_plain(Mistake::ForgetsMetadata, "keeps-metadata");
+    check_plain(Mistake::FloatsInMetadata, "keeps-metadata");
+    check_plain(Mistake::SetsOnce, "set-replaces");
+    check_plain(Mistake::SetsWithoutClearing, "set-replaces");
+}
+
+#[test]
+fn places() {
+    check_plain(Mistake::KeysByCampaign, "users-apart");
+    check_plain(Mistake::KeysByUser, "campaigns-apart");
+    for joint in ["", "_vwo_", ":", "/", "\0", "#"] {
+        check_plain(Mistake::KeysJoined(joint), "separators-apart");
+    }
+    check_plain(Mistake::CutsAtNul, "nul-apart");
+    check_plain(Mistake::IgnoresCase, "case-apart");
+    check_plain(Mistake::TrimsKeys, "blanks-apart");
+    check_plain(Mistake::KeysInAscii, "unicode-apart");
+    check_plain(Mistake::TruncatesKeys(255), "long-ids-apart");
+    check_plain(Mistake::TruncatesKeys(4_095), "long-ids-apart");
+}
+
+#[test]
+fn many() {
+    check_plain(Mistake::LooksUpNothing, "look-up-as-get");
+    check_plain(Mistake::GetsManySorted, "get-many-in-order");
+    check_plain(Mistake::GetsManyOnce, "get-many-in-order");
+    check_plain(Mistake::SetsManyReversed, "set-many-in-order");
+    check_plain(Mistake::SetsTheFirstOfMany, "set-many-in-order");
+}
+
+#[test]
+fn writers() {
+    check_plain(Mistake::SetsWholeUser, "hundred-writers");
+    check_plain(Mistake::SetsByHalves, "whole-records");
+}
+
+#[test]
+fn merging() {
+    check(Mistake::LastWriterWins, "first-variation-stays");
+    check(Mistake::ClaimedToEverybody, "first-variation-stays");
+    check(Mistake::TrustsWhoReadIt, "first-variation-stays");
+    check(Mistake::ReplacesAnything, "replaces-only-the-named");
+    check(Mistake::OverwritesUnknown, "unknown-changes-nothing");
+    check(Mistake::OverwritesGoals, "goals-are-united");
+    check(Mistake::AllGoalsAreNew, "goals-are-united");
+    check(Mistake::ActivatesAnything, "activates-its-own-variation");
+    check(Mistake::NewestMetadata, "metadata-of-who-read-it");
+    check(Mistake::LosesTheFiftieth, "merge-as-model");
+    check(Mistake::MergesManyReversed, "merge-many-as-model");
+    check(Mistake::MergesManyOnOldState, "merge-many-as-model");
+}
+
+#[test]
+fn merging_at_once() {
+    check(Mistake::MergesInTwoSteps, "one-winner");
+    check(Mistake::MergesInTwoSteps, "one-replacement");
+    check(Mistake::MergesInTwoSteps, "one-activation");
+    check(Mistake::MergesInTwoSteps, "each-goal-is-new-once");
+    check(Mistake::MergesManyInTwoSteps, "one-winner-of-batches");
+}
+
+#[test]
+fn races() {
+    check(Mistake::TrustsWhoReadIt, "late-claim-is-kept-out");
+    check(Mistake::ReplacesAnything, "late-replacement-is-kept-out");
+    check(Mistake::OverwritesGoals, "late-goal-is-united");
+}
+
+#[test]
+fn everything() {
+    check(Mistake::ListsUnsorted, "records-of-complete");
+    check(Mistake::ListsByPrefix, "records-of-complete");
+    check(Mistake::ErasesByPrefix, "erase-complete");
+    check(Mistake::EraseLeavesOne, "erase-complete");
+    check(Mistake::EraseCountsUsers, "erase-complete");
+    check(Mistake::ScanSkips, "scan-complete");
+    check(Mistake::ScanRepeats, "scan-complete");
+    check(Mistake::ScanStartsOver, "scan-complete");
+    check(Mistake::ScanCountsPlaces, "scan-while-written");
+}
+
+#[test]
+fn faults() {
+    check(Mistake::ListsGoalsAgain, "failed-merge-can-be-repeated");
+    check_layer(layers::AbsentWhenFailed, "failed-look-up-is-no-absence");
+    check_layer(layers::AbsentWhenManyFailed, "failed-look-up-is-no-absence");
+    check_layer(layers::AcknowledgesFailures, "acknowledged-stays");
+    check_layer(layers::AcknowledgesFailures, "failed-merge-can-be-repeated");
+    check_layer(layers::ForgetsTheHalf, "half-a-batch-can-be-repeated");
+    check_layer(layers::GetAndSet, "wrong-look-up-flips-nobody");
+}
+
+#[test]
+fn a_panic_is_found() {
+    check_plain(Mistake::PanicsOnNul, "nul-apart");
+}
+
+#[tokio::test]
+async fn a_storage_that_answers_later_is_found_out_too() {
+    let storage = Arc::new(layers::Later(Wrong::new(Mistake::MergesInTwoSteps)));
+    fails(&conformance::built_in_async(storage).await, "MergesInTwoSteps", "one-winner");
+    let storage = Arc::new(layers::Later(Wrong::new(Mistake::KeysByUser)));
+    fails(&conformance::plain_async(storage).await, "KeysByUser", "campaigns-apart");
+}
+
+#[test]
+fn a_report_says_what_was_found() {
+    let report = conformance::plain(&Wrong::new(Mistake::ForgetsMetadata));
+    let finding = report.failed().next().unwrap().finding().unwrap();
+    assert!(finding.expected().contains("meta_data: Some(Object {})"), "{finding}");
+    assert!(finding.found().contains("meta_data: None"), "{finding}");
+    let text = report.to_string();
+    assert!(text.contains("FAILED  keeps-metadata"), "{text}");
+    assert!(text.contains("ok      keeps-goals"), "{text}");
+    assert!(text.contains(&format!("{}={}", conformance::SEED, report.seed())), "{text}");
+    let asserted = std::panic::catch_unwind(|| report.assert());
+    assert!(asserted.unwrap_err().downcast_ref::<String>().unwrap().contains("keeps-metadata"));
+}
