@@ -44,8 +44,8 @@ const FAULTS: [Fault; 7] = [
     Fault::Before(StorageErrorKind::Full),
     Fault::After(StorageErrorKind::Other),
     Fault::After(StorageErrorKind::Unavailable),
-    Fault::TimedOut { after: Duration::from_millis(1), done: false },
-    Fault::TimedOut { after: Duration::from_millis(1), done: true },
+    Fault::TimedOut { after: Duration::from_micros(50), done: false },
+    Fault::TimedOut { after: Duration::from_micros(50), done: true },
 ];
 
 impl<'s> Faults<'s> {

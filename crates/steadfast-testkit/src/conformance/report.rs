@@ -152,7 +152,7 @@ impl fmt::Display for Finding {
 }
 
 /// So many characters of a text are shown at its beginning, and so many at its end.
-const SHOWN: (usize, usize) = (1_500, 300);
+const SHOWN: (usize, usize) = (800, 200);
 
 /// A text of which only the ends are shown if it is very long.
 struct Shortened<'t>(&'t str);

@@ -1,6 +1,7 @@
 //! A storage in memory that makes one mistake.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
@@ -113,6 +114,13 @@ impl Wrong {
 
     fn put(&self, records: &mut Records, record: Record) {
         records.insert(self.key(&record.user_id, &record.campaign_key), self.kept(record));
+    }
+
+    /// What is stored in the places of these claims.
+    fn read(&self, claims: &[Claim]) -> Records {
+        let records = self.records();
+        let keys = claims.iter().map(|claim| self.key(&claim.record.user_id, &claim.record.campaign_key));
+        keys.filter_map(|key| records.get(&key).cloned().map(|record| (key, record))).collect()
     }
 
     /// What is left of a record.
@@ -261,9 +269,9 @@ impl UserStorage for Wrong {
         if self.mistake != Mistake::MergesInTwoSteps {
             return Ok(self.merge_into(&mut self.records(), &claim));
         }
-        let mut read = self.records().clone();
+        let read = self.get(&claim.record.user_id, &claim.record.campaign_key)?;
         sleep(A_MOMENT);
-        let merged = self.merge_into(&mut read, &claim);
+        let merged = self.merged(read.as_ref(), &claim);
         self.put(&mut self.records(), merged.record.clone());
         Ok(merged)
     }
@@ -271,14 +279,14 @@ impl UserStorage for Wrong {
     fn merge_many(&self, claims: Vec<Claim>) -> Vec<Result<Merged, StorageError>> {
         let mut merged: Vec<Merged> = match self.mistake {
             Mistake::MergesManyOnOldState => {
-                let mut records = self.records();
-                let read = records.clone();
+                let read = self.read(&claims);
                 let merged: Vec<_> = claims.iter().map(|claim| self.merge_into(&mut read.clone(), claim)).collect();
+                let mut records = self.records();
                 merged.iter().for_each(|merged| self.put(&mut records, merged.record.clone()));
                 merged
             }
             Mistake::MergesManyInTwoSteps => {
-                let mut read = self.records().clone();
+                let mut read = self.read(&claims);
                 sleep(A_MOMENT);
                 let merged: Vec<_> = claims.iter().map(|claim| self.merge_into(&mut read, claim)).collect();
                 let mut records = self.records();
@@ -319,17 +327,20 @@ impl UserStorage for Wrong {
     /// In the order of keys; the place is the last key that was given.
     fn scan(&self, from: Option<&Cursor>, about: usize) -> Result<Page, StorageError> {
         let text = |cursor: &Cursor| String::from_utf8_lossy(cursor.as_bytes()).into_owned();
+        let most = about.max(2).saturating_add(1);
         let records = self.records();
         let after: Vec<(&(String, String), &Record)> = if self.mistake == Mistake::ScanCountsPlaces {
             let place = from.and_then(|cursor| text(cursor).parse().ok()).unwrap_or(0);
-            records.iter().skip(place).collect()
+            records.iter().skip(place).take(most).collect()
         } else {
             let last = from.map(text).and_then(|text| serde_json::from_str::<(String, String)>(&text).ok());
-            let repeats = self.mistake == Mistake::ScanRepeats;
-            let is_after =
-                |key: &(String, String)| last.as_ref().is_none_or(|last| key > last || (repeats && key == last));
             let skipped = usize::from(self.mistake == Mistake::ScanSkips && from.is_some());
-            records.iter().filter(|(key, _)| is_after(key)).skip(skipped).collect()
+            let start = match last {
+                None => Bound::Unbounded,
+                Some(last) if self.mistake == Mistake::ScanRepeats => Bound::Included(last),
+                Some(last) => Bound::Excluded(last),
+            };
+            records.range((start, Bound::Unbounded)).skip(skipped).take(most).collect()
         };
         let page: Vec<_> = after.iter().take(about.max(2)).collect();
         let last = page.last().filter(|_| page.len() < after.len()).map(|(key, _)| *key);

@@ -154,8 +154,8 @@ fn scan(run: &Run<'_>) -> Verdict {
 
 fn scan_written(run: &Run<'_>) -> Verdict {
     const STAYING: usize = 200;
-    const SCANS: usize = 6;
-    const MOST_WRITES: usize = 20_000;
+    const SCANS: usize = 4;
+    const MOST_WRITES: usize = 1_500;
     let stays = |number: usize| run.user(&format!("stays-{number}"));
     let staying: Vec<Record> = (0..STAYING).map(|number| record(&stays(number), "campaign", "A", "")).collect();
     for record in &staying {
