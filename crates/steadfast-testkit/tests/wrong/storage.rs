@@ -71,6 +71,37 @@ pub(crate) enum Mistake {
     ScanCountsPlaces,
 }
 
+impl Mistake {
+    /// Whether it breaks one promise only.
+    pub(crate) fn is_of_one_thing(self) -> bool {
+        use Mistake::*;
+        matches!(
+            self,
+            TrimsVariation
+                | SetsOnce
+                | SetsWithoutClearing
+                | KeysJoined(_)
+                | CutsAtNul
+                | IgnoresCase
+                | TrimsKeys
+                | TruncatesKeys(_)
+                | GetsManySorted
+                | GetsManyOnce
+                | SetsManyReversed
+                | SetsTheFirstOfMany
+                | SetsWholeUser
+                | SetsByHalves
+                | MergesManyReversed
+                | MergesManyInTwoSteps
+                | ListsUnsorted
+                | ErasesByPrefix
+                | EraseLeavesOne
+                | EraseCountsUsers
+                | ScanCountsPlaces
+        )
+    }
+}
+
 type Records = BTreeMap<(String, String), Record>;
 
 pub(crate) struct Wrong {

@@ -23,9 +23,13 @@ fn absent(run: &Run<'_>) -> Verdict {
     same("another user was looked up", &None, &run.get(&run.user("other"), "campaign")?)
 }
 
-/// Sets these records, all of one user, and looks for each.
-fn found(run: &Run<'_>, field: &str, records: impl Iterator<Item = Record>) -> Verdict {
-    let records: Vec<Record> = records.collect();
+/// Sets these records, each of a user and in a campaign of its own, and looks for each.
+fn found(run: &Run<'_>, field: &str, records: impl IntoIterator<Item = Record>) -> Verdict {
+    let own = |(number, record): (usize, Record)| {
+        let user_id = run.user(&number.to_string());
+        Record { user_id, campaign_key: format!("campaign-{number}"), ..record }
+    };
+    let records: Vec<Record> = records.into_iter().enumerate().map(own).collect();
     for record in &records {
         run.set(record.clone())?;
     }
@@ -40,9 +44,8 @@ fn variations(run: &Run<'_>) -> Verdict {
     let names =
         ["A", "Variation-1", "größer", "日本", "🎯", " spaced ", "a\0b", "a\"b\\c", "a_vwo_b", "a:b/c{d}", "a\nb"];
     let long = "v".repeat(4_096);
-    let names = names.into_iter().chain([long.as_str()]).enumerate();
-    let user = run.user("user");
-    found(run, "variation", names.map(|(number, name)| Record::new(&user, number.to_string(), name)))
+    let names = names.into_iter().chain([long.as_str()]);
+    found(run, "variation", names.map(|name| Record::new("", "", name)))
 }
 
 fn goals(run: &Run<'_>) -> Verdict {
@@ -60,15 +63,12 @@ fn goals(run: &Run<'_>) -> Verdict {
         " a ",
         "a,b;c",
     ];
-    let lists = lists.into_iter().chain([many.as_str()]).enumerate();
-    let user = run.user("user");
-    found(run, "goals", lists.map(|(number, goals)| record(&user, &number.to_string(), "A", goals)))
+    let lists = lists.into_iter().chain([many.as_str()]);
+    found(run, "goals", lists.map(|goals| record("", "", "A", goals)))
 }
 
 fn activated(run: &Run<'_>) -> Verdict {
-    let user = run.user("user");
-    let record = |activated: bool| Record { activated, ..Record::new(&user, activated.to_string(), "A") };
-    found(run, "activation", [false, true].into_iter().map(record))
+    found(run, "activation", [false, true].map(|activated| Record { activated, ..Record::new("", "", "A") }))
 }
 
 fn metadata(run: &Run<'_>) -> Verdict {
@@ -78,19 +78,11 @@ fn metadata(run: &Run<'_>) -> Verdict {
         Some(json!({})),
         Some(json!({ "browser": "chrome", "nested": { "list": [1, "two", null, true, {}], "empty": [] } })),
         Some(json!({ "": "an empty key", "größer": "🎯", "a\0b": "c\0d", "a\"b\\c": "\u{1}\n\u{2028}" })),
-        Some(
-            json!({ "large": u64::MAX, "small": i64::MIN, "tenth": 0.1, "sum": 0.1 + 0.2, "huge": 1e300, "tiny": 5e-324 }),
-        ),
+        Some(json!({ "large": u64::MAX, "small": i64::MIN, "sum": 0.1 + 0.2, "huge": 1e300, "tiny": 5e-324 })),
         Some(json!({ "userId": "somebody else", "campaignKey": "other", "activated": false, "goalIdentifier": "buy" })),
         Some(json!({ "large": large })),
     ];
-    let user = run.user("user");
-    let records = values.into_iter().enumerate();
-    found(
-        run,
-        "metadata",
-        records.map(|(number, meta_data)| Record { meta_data, ..Record::new(&user, number.to_string(), "A") }),
-    )
+    found(run, "metadata", values.map(|meta_data| Record { meta_data, ..Record::new("", "", "A") }))
 }
 
 fn replaces(run: &Run<'_>) -> Verdict {
