@@ -59,7 +59,8 @@ pub(crate) fn compare(arguments: &[String]) -> Outcome {
 /// # Errors
 /// When anything is missing, opening takes too long, or there is no such storage.
 pub(crate) fn faults(arguments: &[String]) -> Outcome {
-    let mut command = cargo(&["run", "--release", "--package", "steadfast-testkit", "--bin", "faults", "--"]);
+    let mut command =
+        cargo(&["run", "--release", "--package", "steadfast-testkit", "--features", "golden", "--bin", "faults", "--"]);
     run(command.args(arguments))
 }
 

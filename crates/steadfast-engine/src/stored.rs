@@ -225,9 +225,8 @@ impl GoalList {
     /// here, both are read by the separator alone: of an identifier that holds it, every part is an item. Nothing that
     /// is listed in either is missing afterwards, part by part.
     pub fn unite(&mut self, other: &GoalList) -> GoalList {
-        if let Some(added) = other.0.strip_prefix(&self.0)
-            && (self.0.is_empty() || added.is_empty() || added.starts_with(GOAL_SEPARATOR))
-        {
+        if other.continues(self) {
+            let added = &other.0[self.0.len()..];
             self.0.push_str(added);
             return GoalList(added.strip_prefix(GOAL_SEPARATOR).unwrap_or(added).to_owned());
         }
@@ -242,6 +241,14 @@ impl GoalList {
             }
         }
         added
+    }
+
+    /// Whether this list goes on where `other` ends, which may be where both end.
+    #[must_use]
+    pub fn continues(&self, other: &GoalList) -> bool {
+        self.0
+            .strip_prefix(&other.0)
+            .is_some_and(|added| other.0.is_empty() || added.is_empty() || added.starts_with(GOAL_SEPARATOR))
     }
 
     /// Whether `goal` stands in the list as a whole item, or as several whole items one after the other.

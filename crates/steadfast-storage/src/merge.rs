@@ -104,15 +104,18 @@ fn claimed(claim: &Claim, outcome: Outcome) -> Merged {
     Merged { new_goals: record.goals.clone(), newly_activated: record.activated, record, outcome }
 }
 
-/// Adds the goals of a claim to those that are stored; which of them are new. Where the writer had read the very list
-/// that is stored, its goal is new: it knows the campaign's goals, and the storage does not.
+/// Adds the goals of a claim to those that are stored; which of them are new. A list that goes on where the stored one
+/// ends is taken as it is: its writer knows the campaign's goals, and the storage does not. Otherwise the goal that it
+/// adds is added unless it stands there, part by part.
 fn unite(stored: &mut GoalList, claim: &Claim) -> GoalList {
+    let complete = &claim.record.goals;
     let goal = claim.goal.as_deref().unwrap_or_default();
-    let complete = claim.record.goals.as_str();
-    let read = complete.strip_suffix(goal).map_or(complete, |read| read.strip_suffix(GOAL_SEPARATOR).unwrap_or(read));
-    let agreed = stored.as_str() == read;
-    let mut new = if agreed { GoalList::default() } else { stored.unite(&GoalList::from_text(read)) };
-    if !goal.is_empty() && (agreed || !stored.has_run(goal)) {
+    if goal.is_empty() || complete.continues(stored) {
+        return stored.unite(complete);
+    }
+    let read = complete.as_str().strip_suffix(goal).unwrap_or(complete.as_str());
+    let mut new = stored.unite(&GoalList::from_text(read.strip_suffix(GOAL_SEPARATOR).unwrap_or(read)));
+    if !stored.has_run(goal) {
         stored.push(goal);
         new.push(goal);
     }
@@ -215,6 +218,21 @@ mod tests {
                 let twice = merge(Some(&once), &claim).record;
                 assert_eq!(once, twice, "{condition:?} on {stored:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_goal_that_is_a_part_of_another_is_new_once() {
+        for stored in ["", "buy", "buy_vwo_now", "sign"] {
+            let claim = Claim {
+                record: record("A", "buy_vwo_now_vwo_now"),
+                goal: Some("now".into()),
+                condition: Condition::Stored,
+                was_read: true,
+            };
+            let once = merge(Some(&record("A", stored)), &claim);
+            let twice = merge(Some(&once.record), &claim);
+            assert_eq!((&twice.record, twice.new_goals.as_str()), (&once.record, ""), "{stored}");
         }
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use steadfast_engine::Record;
 use steadfast_storage::bridge::{Offloaded, Waited};
-use steadfast_storage::{AsyncUserStorage, MemoryStorage, StorageError, UserStorage};
+use steadfast_storage::{AsyncUserStorage, EmbeddedStorage, MemoryStorage, StorageError, UserStorage};
 use steadfast_testkit::conformance;
 
 /// What no machine needs, however busy.
@@ -47,8 +47,28 @@ fn waited<S: AsyncUserStorage + 'static>(storage: S) -> Waited<S> {
     Waited::new(storage, PATIENCE).expect("a thread can be started")
 }
 
-// Built-in storages: one test each. An embedded one belongs here:
-// `conformance::built_in(&EmbeddedStorage::open(path)?).assert()`.
+/// A storage in a file of its own, which goes with the folder.
+fn embedded(folder: &tempfile::TempDir) -> EmbeddedStorage {
+    EmbeddedStorage::open(folder.path().join("assignments")).expect("a new file can be opened")
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a folder can be made")
+}
+
+// Built-in storages: one test each.
+
+#[test]
+fn a_file() {
+    let folder = folder();
+    conformance::built_in(&embedded(&folder)).assert();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_offloaded() {
+    let folder = folder();
+    conformance::built_in_async(Arc::new(Offloaded::new(embedded(&folder)))).await.assert();
+}
 
 #[test]
 fn memory() {
