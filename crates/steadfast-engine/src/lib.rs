@@ -37,6 +37,6 @@ pub use options::{Options, Revenue};
 pub use policy::Policy;
 pub use segment::{Actual, ConditionOutcome, SegmentNumbers, pattern};
 pub use settings::Settings;
-pub use shared::Shared;
+pub use shared::{Apart, Shared};
 pub use stored::{GoalList, Record, RecordError, UserStorageData};
 pub use verb::{TrackTarget, Tracking};

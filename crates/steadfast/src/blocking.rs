@@ -103,12 +103,12 @@ impl Client {
     /// The settings in force.
     #[must_use]
     pub fn settings(&self) -> Arc<Settings> {
-        self.core.settings.load_full()
+        self.core.settings.settings()
     }
 
     /// From now on decides under these settings; a decision under way ends under the ones it began with. The old ones.
     pub fn update_settings(&self, settings: Arc<Settings>) -> Arc<Settings> {
-        self.core.settings.swap(settings)
+        self.core.settings.swap(&settings)
     }
 
     /// The policy in force.

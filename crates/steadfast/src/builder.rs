@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use steadfast_engine::{Decision, Policy, Settings};
 use steadfast_storage::StorageError;
 
 use crate::core::{Core, Hook, OnStorageError};
 use crate::event::EventSink;
+use crate::in_force::InForce;
 use crate::own_writes::{Memory, OwnWrites};
 
 /// Puts a client together: [`blocking::Client::builder`](crate::blocking::Client::builder),
@@ -128,7 +128,7 @@ impl<S> Builder<S> {
     /// What both clients are made of.
     pub(crate) fn core(self, has_storage: bool) -> Core {
         Core {
-            settings: ArcSwap::new(self.settings),
+            settings: InForce::new(self.settings),
             policy: Policy { has_storage, ..self.policy },
             traced: self.traced,
             events: self.events.filter(|_| !self.development_mode),

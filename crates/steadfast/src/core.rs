@@ -4,11 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use arc_swap::ArcSwap;
-use steadfast_engine::{Decision, Event, Policy, Settings};
+use steadfast_engine::{Decision, Event, Policy};
 use steadfast_storage::StorageError;
 
 use crate::event::EventSink;
+use crate::in_force::InForce;
 use crate::own_writes::OwnWrites;
 
 /// Sees decisions: the document's `integrations` callback.
@@ -16,7 +16,7 @@ pub(crate) type Hook = Box<dyn Fn(&Decision<'_>) + Send + Sync>;
 
 /// The state of a client.
 pub(crate) struct Core {
-    pub(crate) settings: ArcSwap<Settings>,
+    pub(crate) settings: InForce,
     pub(crate) policy: Policy,
     pub(crate) traced: bool,
     pub(crate) events: Option<Box<dyn EventSink>>,

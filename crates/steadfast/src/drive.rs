@@ -84,7 +84,7 @@ impl<'a> Call<'a> {
     }
 
     pub(crate) fn request(&self) -> Request<'a> {
-        let request = Request::new(self.core.settings.load_full(), self.user)
+        let request = Request::new(self.core.settings.handle(), self.user)
             .with_options(self.options.clone())
             .with_policy(self.core.policy)
             .opted_out(self.core.is_opted_out());

@@ -6,6 +6,7 @@ pub mod confirmed;
 mod core;
 mod drive;
 pub mod event;
+mod in_force;
 pub mod line;
 pub mod nonblocking;
 mod own_writes;
