@@ -16,6 +16,7 @@ cargo xtask <command>
   compare [OPTIONS]   fresh requests, answered by the official SDK and by us (--requests N, --seed N)
   bench               all benchmarks; the ratios last
   faults storage [N]  N times (1000): a process that writes is killed, and nothing it was told is kept may be lost
+  faults race [N]     N new users (100000): two clients with other weights over one file, and nobody gets two variations
   fuzz [SECONDS]      every fuzz target for so long (60)
   purity              whether the engine reaches for files, network, clock, threads or async
 ";

@@ -14,3 +14,11 @@ fn nothing_acknowledged_is_lost_when_the_writer_is_killed() {
     assert_eq!((figure("  kills"), figure("  lost")), (20, 0));
     assert!(figure("  acknowledged") > 100, "{text}");
 }
+
+#[test]
+fn two_clients_at_odds_over_one_file_confirm_one_variation_for_each_user() {
+    let output = Command::new(env!("CARGO_BIN_EXE_faults")).args(["race", "3000"]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("3000  visitors counted"), "{text}");
+}

@@ -1,19 +1,18 @@
-//! Kills a process that writes, again and again, and looks for what it had been told was kept. Exit status 1 when
-//! anything is missing.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to people")]
+//! Kills a process that writes, again and again, and looks for what it had been told was kept.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{BufRead, BufReader, IsTerminal, Write, stderr};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use steadfast::engine::stored::GOAL_SEPARATOR;
 use steadfast::engine::{GoalList, Record};
 use steadfast::storage::{Claim, Condition, EmbeddedStorage, UserStorage};
+
+use super::Problem;
 
 /// Opening after a kill must not take longer than this.
 const SLOWEST: Duration = Duration::from_secs(1);
@@ -23,31 +22,6 @@ const RUNS_PER_FILE: u64 = 25;
 const USERS: u64 = 20_000;
 const WRITERS: u64 = 4;
 const GOALS: u64 = 5;
-
-/// Kills a process that writes, and looks for what it had been told was kept
-#[derive(Debug, Parser)]
-struct Arguments {
-    #[command(subcommand)]
-    what: What,
-}
-
-#[derive(Debug, Subcommand)]
-enum What {
-    /// The storage in a file
-    Storage {
-        /// How many kills
-        #[arg(default_value_t = 1_000)]
-        runs: u64,
-        /// Where the random numbers start; the time of day if it is not given
-        #[arg(long)]
-        seed: Option<u64>,
-    },
-    /// The process that is killed: writes, and prints what is kept
-    #[command(hide = true)]
-    Write { file: PathBuf, seed: u64 },
-}
-
-type Problem = Box<dyn std::error::Error + Send + Sync>;
 
 /// What was acknowledged for a place: the variation, and goals.
 #[derive(Debug, Default)]
@@ -67,23 +41,8 @@ struct Tally {
     openings: Vec<Duration>,
 }
 
-fn main() -> ExitCode {
-    let done = match Arguments::parse().what {
-        What::Storage { runs, seed } => storage(runs, seed.unwrap_or_else(seed_of_the_moment)),
-        What::Write { file, seed } => write(&file, seed).map(|()| true),
-    };
-    match done {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
-        Err(problem) => {
-            eprintln!("error: {problem}");
-            ExitCode::from(2)
-        }
-    }
-}
-
 /// Whether nothing was lost and every opening was fast.
-fn storage(runs: u64, seed: u64) -> Result<bool, Problem> {
+pub(super) fn storage(runs: u64, seed: u64) -> Result<bool, Problem> {
     let folder = std::env::temp_dir().join(format!("steadfast-faults-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     println!("{runs} kills, seed {seed}");
@@ -200,7 +159,7 @@ fn summary(runs: u64, mut tally: Tally) -> bool {
 }
 
 /// Writes until it is killed. A line is printed after the storage said that it is kept.
-fn write(file: &Path, seed: u64) -> Result<(), Problem> {
+pub(super) fn write(file: &Path, seed: u64) -> Result<(), Problem> {
     let storage = EmbeddedStorage::open(file)?;
     thread::scope(|scope| {
         let writers: Vec<_> = (0..WRITERS)
@@ -246,7 +205,7 @@ fn next(random: &mut u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-fn progress(runs: u64) -> ProgressBar {
+pub(super) fn progress(runs: u64) -> ProgressBar {
     if !stderr().is_terminal() {
         return ProgressBar::hidden();
     }
@@ -257,7 +216,7 @@ fn progress(runs: u64) -> ProgressBar {
     }
 }
 
-fn seed_of_the_moment() -> u64 {
+pub(super) fn seed_of_the_moment() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.map_or(0, |since| since.as_secs())
 }

@@ -1,0 +1,57 @@
+//! What the machine, or somebody else at the same moment, may do to a storage. Exit status 1 when it does not hold.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to people")]
+
+mod kills;
+mod race;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Does the worst to a storage, and looks for what it was told is kept
+#[derive(Debug, Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// The storage in a file: a process that writes is killed again and again
+    Storage {
+        /// How many kills
+        #[arg(default_value_t = 1_000)]
+        runs: u64,
+        /// Where the random numbers start; the time of day if it is not given
+        #[arg(long)]
+        seed: Option<u64>,
+    },
+    /// Two clients under settings with other weights, on eight threads, over one storage in a file
+    Race {
+        /// How many users, all of whom are new
+        #[arg(default_value_t = 100_000)]
+        users: u32,
+    },
+    /// The process that is killed: writes, and prints what is kept
+    #[command(hide = true)]
+    Write { file: PathBuf, seed: u64 },
+}
+
+type Problem = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let held = match Arguments::parse().what {
+        What::Storage { runs, seed } => kills::storage(runs, seed.unwrap_or_else(kills::seed_of_the_moment)),
+        What::Race { users } => race::race(users),
+        What::Write { file, seed } => kills::write(&file, seed).map(|()| true),
+    };
+    match held {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            ExitCode::from(2)
+        }
+    }
+}
