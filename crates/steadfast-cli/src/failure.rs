@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
+use steadfast::storage::StorageError;
 
 /// How the word `error` looks on a terminal.
 pub(crate) const STYLE: Style = AnsiColor::Red.on_default().bold();
@@ -14,6 +15,9 @@ const COULD_NOT_START: u8 = 2;
 
 /// The exit status of a command that had to stop before its end.
 const STOPPED: u8 = 3;
+
+/// The exit status of a command that came to its end, and could not keep everything.
+pub(crate) const NOT_KEPT: u8 = 4;
 
 /// A message for the one who called: what went wrong, and what to do next.
 #[derive(Debug)]
@@ -28,8 +32,13 @@ impl Failure {
     }
 
     /// What stopped a command that had begun.
-    pub(crate) fn stopped(error: &io::Error) -> Self {
+    pub(crate) fn stopped(error: &dyn fmt::Display) -> Self {
         Failure { message: format!("stopped before the end: {error}"), status: STOPPED }
+    }
+
+    /// A storage that cannot be used. It says itself what to do next.
+    pub(crate) fn storage(error: &StorageError) -> Self {
+        Failure::new(error.to_string())
     }
 
     /// The exit status it ends the program with.

@@ -2,6 +2,7 @@
 
 mod command;
 mod failure;
+mod storage;
 mod terminal;
 
 use std::process::ExitCode;

@@ -3,14 +3,18 @@
 //! A thread reads ahead, chunks of whole lines ([`chunk`](super::chunk)). Within a chunk lines are read in parallel and
 //! answered in parallel; where there is a storage, all lines of one user by the same worker, so that what a user's
 //! earlier call stored is there for the later one. Memory is bounded by the chunks under way, whatever the input.
+//!
+//! A storage that is written to later is waited for after every chunk, before the answers go out: what was answered is
+//! stored, or counted as not kept ([`NotKept`]).
 
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -19,11 +23,14 @@ use steadfast::blocking::Client;
 use steadfast::engine::Policy;
 use steadfast::engine::policy::OnStorageError;
 use steadfast::line::{self, Line, LineError};
-use steadfast::storage::MemoryStorage;
+use steadfast::storage::{StorageError, UserStorage};
 
 use super::chunk::{self, Chunk};
 use super::input::ActivationArgument;
-use crate::failure::Failure;
+use crate::failure::{Failure, NOT_KEPT};
+use crate::storage::records::Records;
+use crate::storage::{StorageUrl, Use};
+use crate::terminal::text::counted;
 
 /// Answer a stream of calls, one JSON object a line
 ///
@@ -45,15 +52,20 @@ use crate::failure::Failure;
 ///   echo '{"op":"activate","campaignKey":"checkout-button","userId":"Ashley"}' |
 ///     steadfast batch --settings settings.json --storage memory: --explain
 ///
+/// With a storage in a file, what an answer says is on the disk before the answer is written. Later
+/// calls on the same file, in this process or another, go on from there:
+///   steadfast batch --settings settings.json --storage embedded:users.redb --input calls.ndjson
+///
 /// Exit status: 0 all lines answered, 1 some line was malformed (its answer has an "error"), 2 could not start,
-/// 3 stopped before the end.
+/// 3 stopped before the end, 4 all lines answered, but some decisions could not be kept.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
     /// The settings file
     #[arg(long, value_name = "FILE")]
     settings: PathBuf,
-    /// Where decisions are kept: `none:` (no storage at all) or `memory:` (empty at the start)
+    /// Where decisions are kept: `none:` (no storage at all), `memory:` (empty at the start) or `embedded:PATH` (a file,
+    /// made if it is not there)
     #[arg(long, value_name = "URL", default_value = "none:")]
     storage: StorageUrl,
     /// Where the calls come from; `-` is standard input
@@ -76,13 +88,6 @@ pub(crate) struct Arguments {
     explain: bool,
 }
 
-/// A storage that `batch` can open.
-#[derive(Debug, Clone, Copy)]
-enum StorageUrl {
-    None,
-    Memory,
-}
-
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum OnStorageErrorArgument {
     /// Decide without it, and never overwrite what may be stored
@@ -91,24 +96,17 @@ enum OnStorageErrorArgument {
     None,
 }
 
-impl std::str::FromStr for StorageUrl {
-    type Err = String;
-
-    fn from_str(url: &str) -> Result<Self, Self::Err> {
-        match url {
-            "none:" => Ok(StorageUrl::None),
-            "memory:" => Ok(StorageUrl::Memory),
-            _ => Err("expected `none:` or `memory:`, with the colon".to_owned()),
-        }
-    }
-}
-
 /// A chunk of fewer bytes than this is answered in place: threads would cost more than they bring.
 const SMALL: usize = 1 << 14;
 
+/// How long the storage may take for the writes of a chunk: a disk that is slower than this does not come back.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    super::refuse_to_overwrite(&arguments.output, &[&arguments.settings, &arguments.input])?;
+    let mut read = vec![&*arguments.settings, &*arguments.input];
+    read.extend(arguments.storage.file());
+    super::refuse_to_overwrite(&arguments.output, &read)?;
     let settings = Arc::new(super::settings(&arguments.settings)?);
     let policy = Policy {
         activation: arguments.activation.into(),
@@ -118,35 +116,68 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         },
         ..Policy::default()
     };
-    let memory = Arc::new(MemoryStorage::new());
-    let client = match arguments.storage {
-        StorageUrl::None => Client::builder(settings),
-        StorageUrl::Memory => Client::builder(settings).storage(Arc::clone(&memory)),
-    };
-    let client = client.policy(policy).build();
-
     let (input, size) = open_input(arguments)?;
+    let storage = arguments.storage.open(Use::ToKeep)?;
+    let not_kept = Arc::new(NotKept::default());
+    let client = Client::builder(settings).policy(policy).on_storage_error({
+        let not_kept = Arc::clone(&not_kept);
+        move |error| not_kept.add(error)
+    });
+    let client = match &storage {
+        None => client.build(),
+        Some(storage) => client.storage(Arc::clone(storage)).build(),
+    };
+
     let mut output = open_output(arguments)?;
     let progress = progress(arguments, size);
     let batch = Batch { client: &client, explain: arguments.explain, users: RandomState::new(), workers: workers() };
     let malformed = batch.run(input, &mut output, &progress);
     progress.finish_and_clear();
     let written = malformed.and_then(|malformed| {
-        if arguments.dump_storage && matches!(arguments.storage, StorageUrl::Memory) {
-            dump(&memory, &mut output)?;
+        if arguments.dump_storage
+            && let Some(storage) = &storage
+        {
+            dump(&**storage, &mut output)?;
         }
         output.flush().map(|()| malformed)
     });
-    match written {
-        Ok(0) => Ok(ExitCode::SUCCESS),
-        Ok(malformed) => {
-            let lines = if malformed == 1 { "line was" } else { "lines were" };
-            anstream::eprintln!("{malformed} {lines} malformed: look for \"error\" in the answers");
-            Ok(ExitCode::from(1))
-        }
+    let malformed = match written {
+        Ok(malformed) => malformed,
         // Whoever reads the answers has had enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        Err(error) => Err(Failure::stopped(&error)),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+        Err(error) => return Err(Failure::stopped(&error)),
+    };
+    if malformed > 0 {
+        let lines = if malformed == 1 { "line was" } else { "lines were" };
+        anstream::eprintln!("{malformed} {lines} malformed: look for \"error\" in the answers");
+    }
+    Ok(match not_kept.told() {
+        Some(told) => {
+            anstream::eprintln!("{told}");
+            ExitCode::from(NOT_KEPT)
+        }
+        None if malformed > 0 => ExitCode::from(1),
+        None => ExitCode::SUCCESS,
+    })
+}
+
+/// What could not be kept.
+#[derive(Debug, Default)]
+struct NotKept(Mutex<(u64, Option<String>)>);
+
+impl NotKept {
+    fn add(&self, error: &StorageError) {
+        let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        failures.0 += 1;
+        failures.1.get_or_insert_with(|| error.to_string());
+    }
+
+    /// How much it was, and why; `None` where all was kept.
+    fn told(&self) -> Option<String> {
+        let failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (count, first) = (failures.0, failures.1.as_ref()?);
+        let writes = counted(count, "write");
+        Some(format!("{writes} failed, and those decisions are not kept: {first}"))
     }
 }
 
@@ -194,6 +225,8 @@ impl Batch<'_> {
                     Answers::of_long_line(first - 1)
                 }
             };
+            // What is answered is stored.
+            self.client.flush(PATIENCE).map_err(|unfinished| io::Error::new(io::ErrorKind::TimedOut, unfinished))?;
             output.write_all(&answered.text)?;
             malformed += answered.malformed;
             progress.inc(answered.bytes_read);
@@ -389,9 +422,10 @@ fn progress(arguments: &Arguments, size: Option<u64>) -> ProgressBar {
 }
 
 /// All records in one line, written one by one so that they are never in memory as a text.
-fn dump(memory: &MemoryStorage, output: &mut impl Write) -> io::Result<()> {
+fn dump(storage: &dyn UserStorage, output: &mut impl Write) -> io::Result<()> {
     output.write_all(b"{\"storage\":[")?;
-    for (place, record) in memory.records().iter().enumerate() {
+    for (place, record) in Records::of(storage).map_err(io::Error::other)?.enumerate() {
+        let record = record.map_err(io::Error::other)?;
         if place > 0 {
             output.write_all(b",")?;
         }

@@ -1,0 +1,127 @@
+//! A storage by its URL: `none:`, `memory:`, `embedded:PATH`.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use steadfast::storage::{EmbeddedStorage, MemoryStorage, UserStorage};
+
+use crate::failure::Failure;
+
+/// What a URL may be, for people.
+const ACCEPTED: &str = "expected `none:`, `memory:` or `embedded:PATH`, such as `embedded:users.redb`";
+
+/// Where decisions are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StorageUrl {
+    /// Nowhere.
+    None,
+    /// In this process, empty at the start.
+    Memory,
+    /// In a file of this machine.
+    Embedded(PathBuf),
+}
+
+/// What a storage is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// To see or erase what is there: nothing is made.
+    WhatIsThere,
+    /// To keep something: a file that is not there is made.
+    ToKeep,
+}
+
+impl StorageUrl {
+    /// Opens it; `None` for `none:`.
+    pub(crate) fn open(&self, purpose: Use) -> Result<Option<Arc<dyn UserStorage>>, Failure> {
+        match self {
+            StorageUrl::None => Ok(None),
+            StorageUrl::Memory => Ok(Some(Arc::new(MemoryStorage::new()))),
+            StorageUrl::Embedded(path) => {
+                if purpose == Use::WhatIsThere {
+                    refuse_missing(path)?;
+                }
+                let storage = EmbeddedStorage::open(path).map_err(|error| Failure::storage(&error))?;
+                Ok(Some(Arc::new(storage)))
+            }
+        }
+    }
+
+    /// The file of it, if there is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            StorageUrl::None | StorageUrl::Memory => None,
+            StorageUrl::Embedded(path) => Some(path),
+        }
+    }
+}
+
+/// Says that a file is not there, before opening it would make it.
+pub(crate) fn refuse_missing(path: &Path) -> Result<(), Failure> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Failure::new(format!(
+            "there is no storage file `{}`: check the path, which is relative to the current folder; `batch`, \
+             `storage put` and `storage import` make one",
+            path.display()
+        ))),
+        // Whatever else is wrong with it, the storage says.
+        _ => Ok(()),
+    }
+}
+
+impl FromStr for StorageUrl {
+    type Err = String;
+
+    fn from_str(url: &str) -> Result<Self, Self::Err> {
+        match url.split_once(':') {
+            Some(("none", "")) => Ok(StorageUrl::None),
+            Some(("memory", "")) => Ok(StorageUrl::Memory),
+            Some(("none" | "memory", _)) => Err(format!("nothing may follow the colon: {ACCEPTED}")),
+            Some(("embedded", "")) => Err(format!("the path of the file is missing: {ACCEPTED}")),
+            Some(("embedded", path)) if path.starts_with("~/") => {
+                Err("a shell leaves `~` as it is after `embedded:`: write `\"embedded:$HOME/...\"`".to_owned())
+            }
+            Some(("embedded", path)) => Ok(StorageUrl::Embedded(path.into())),
+            None if matches!(url, "none" | "memory" | "embedded") => Err(format!("the colon is missing: {ACCEPTED}")),
+            _ => Err(ACCEPTED.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for StorageUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            StorageUrl::None => formatter.write_str("none:"),
+            StorageUrl::Memory => formatter.write_str("memory:"),
+            StorageUrl::Embedded(path) => write!(formatter, "embedded:{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_names_a_storage() {
+        assert_eq!("none:".parse(), Ok(StorageUrl::None));
+        assert_eq!("memory:".parse(), Ok(StorageUrl::Memory));
+        for path in ["users.redb", "/var/lib/a b:c.redb", "../x"] {
+            let url: StorageUrl = format!("embedded:{path}").parse().expect("a URL");
+            assert_eq!(url.file(), Some(Path::new(path)));
+            assert_eq!(url.to_string(), format!("embedded:{path}"));
+        }
+    }
+
+    #[test]
+    fn a_wrong_url_is_told_what_is_accepted() {
+        for wrong in ["", "none", "memory", "embedded", "embedded:", "memory:x", "redis://here", "users.redb"] {
+            let message = wrong.parse::<StorageUrl>().expect_err(wrong);
+            assert!(message.ends_with(ACCEPTED), "{wrong}: {message}");
+        }
+        assert!("embedded:~/x".parse::<StorageUrl>().expect_err("no shell").contains("$HOME"));
+    }
+}
