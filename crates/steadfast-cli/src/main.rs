@@ -24,6 +24,7 @@ enum Command {
     Validate(command::validate::Arguments),
     Simulate(command::simulate::Arguments),
     Batch(command::batch::Arguments),
+    Storage(command::storage::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Command::Validate(arguments) => command::validate::run(&arguments),
         Command::Simulate(arguments) => command::simulate::run(&arguments),
         Command::Batch(arguments) => command::batch::run(&arguments),
+        Command::Storage(arguments) => command::storage::run(&arguments),
     };
     outcome.unwrap_or_else(|failure| {
         anstream::eprintln!("{}error:{} {failure}", failure::STYLE.render(), failure::STYLE.render_reset());

@@ -7,9 +7,8 @@
 //! A storage that is written to later is waited for after every chunk, before the answers go out: what was answered is
 //! stored, or counted as not kept ([`NotKept`]).
 
-use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
-use std::io::{self, BufWriter, IsTerminal, Read, Write};
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -17,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::Value;
 use steadfast::blocking::Client;
 use steadfast::engine::Policy;
@@ -27,6 +26,7 @@ use steadfast::storage::{StorageError, UserStorage};
 
 use super::chunk::{self, Chunk};
 use super::input::ActivationArgument;
+use super::stream;
 use crate::failure::{Failure, NOT_KEPT};
 use crate::storage::records::Records;
 use crate::storage::{StorageUrl, Use};
@@ -116,7 +116,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         },
         ..Policy::default()
     };
-    let (input, size) = open_input(arguments)?;
+    let (input, size) = stream::input(&arguments.input)?;
     let storage = arguments.storage.open(Use::ToKeep)?;
     let not_kept = Arc::new(NotKept::default());
     let client = Client::builder(settings).policy(policy).on_storage_error({
@@ -128,8 +128,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Some(storage) => client.storage(Arc::clone(storage)).build(),
     };
 
-    let mut output = open_output(arguments)?;
-    let progress = progress(arguments, size);
+    let mut output = stream::output(&arguments.output)?;
+    let seen = stream::is_watched(&arguments.output) || stream::is_typed(&arguments.input);
+    let progress = stream::progress_in_bytes(size, !seen);
     let batch = Batch { client: &client, explain: arguments.explain, users: RandomState::new(), workers: workers() };
     let malformed = batch.run(input, &mut output, &progress);
     progress.finish_and_clear();
@@ -141,12 +142,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
         output.flush().map(|()| malformed)
     });
-    let malformed = match written {
-        Ok(malformed) => malformed,
-        // Whoever reads the answers has had enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-        Err(error) => return Err(Failure::stopped(&error)),
-    };
+    let malformed = stream::written(written)?;
     if malformed > 0 {
         let lines = if malformed == 1 { "line was" } else { "lines were" };
         anstream::eprintln!("{malformed} {lines} malformed: look for \"error\" in the answers");
@@ -382,43 +378,6 @@ fn read(line: &[u8]) -> Result<Line<'_>, Malformed> {
 
 fn workers() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
-}
-
-/// The input, and its size where that is known.
-fn open_input(arguments: &Arguments) -> Result<(Box<dyn Read + Send>, Option<u64>), Failure> {
-    let path = &arguments.input;
-    if path.as_os_str() == "-" {
-        return Ok((Box::new(io::stdin()), None));
-    }
-    let file = File::open(path).map_err(|error| Failure::cannot_read("input", path, &error))?;
-    let size = file.metadata().ok().map(|metadata| metadata.len());
-    Ok((Box::new(file), size))
-}
-
-fn open_output(arguments: &Arguments) -> Result<Box<dyn Write>, Failure> {
-    let path = &arguments.output;
-    if path.as_os_str() == "-" {
-        return Ok(Box::new(BufWriter::new(io::stdout().lock())));
-    }
-    let file = File::create(path).map_err(|error| Failure::cannot_write(path, &error))?;
-    Ok(Box::new(BufWriter::new(file)))
-}
-
-/// A bar on standard error where that is a terminal and the answers do not go to the same one.
-fn progress(arguments: &Arguments, size: Option<u64>) -> ProgressBar {
-    let answers_on_terminal = arguments.output.as_os_str() == "-" && io::stdout().is_terminal();
-    let calls_from_terminal = arguments.input.as_os_str() == "-" && io::stdin().is_terminal();
-    if !io::stderr().is_terminal() || answers_on_terminal || calls_from_terminal {
-        return ProgressBar::hidden();
-    }
-    let (bar, template) = match size {
-        Some(size) => (ProgressBar::new(size), "{bar:40} {bytes}/{total_bytes} ({bytes_per_sec}, {eta} left)"),
-        None => (ProgressBar::new_spinner(), "{spinner} {bytes} ({bytes_per_sec})"),
-    };
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
 
 /// All records in one line, written one by one so that they are never in memory as a text.

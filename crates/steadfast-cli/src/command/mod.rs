@@ -6,6 +6,8 @@ pub(crate) mod demo;
 pub(crate) mod explain;
 mod input;
 pub(crate) mod simulate;
+pub(crate) mod storage;
+mod stream;
 pub(crate) mod validate;
 
 use std::fs;

@@ -4,7 +4,7 @@ pub(crate) mod bar;
 pub(crate) mod style;
 pub(crate) mod text;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
 
@@ -19,6 +19,11 @@ pub(crate) fn print(report: &str) -> Result<(), Failure> {
         Err(error) => Err(Failure::new(format!("cannot write to standard output: {error}"))),
         Ok(()) => Ok(()),
     }
+}
+
+/// Whether a person reads the standard output as it comes.
+pub(crate) fn is_person() -> bool {
+    io::stdout().is_terminal()
 }
 
 /// Writes a report for programs.

@@ -1,0 +1,88 @@
+//! `steadfast storage check`: whether a file is what was written.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::{Value, json};
+use steadfast::storage::backend::embedded::{Checked, Problem};
+use steadfast::storage::{EmbeddedStorage, StorageErrorKind};
+
+use super::StorageArgument;
+use crate::failure::Failure;
+use crate::terminal::style::{self, paint};
+use crate::terminal::text::{counted, grouped};
+use crate::terminal::{print, print_json};
+
+/// Check a storage file
+///
+/// Reads all of it: the checksum of every page, that its parts fit together, every record. Nothing is written to it,
+/// whatever is wrong with it. Records are named by their place, never by their user.
+///
+/// Exit status: 0 it is fine, 1 something is wrong with it, 2 could not start.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  steadfast storage check --storage embedded:users.redb || restore-my-copy")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    storage: StorageArgument,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let file = arguments.storage.file()?;
+    let checked = match EmbeddedStorage::check(file) {
+        Ok(checked) => checked,
+        // That nothing in it can be read is what was to be found out.
+        Err(error) if error.kind() == StorageErrorKind::Corrupt => Checked {
+            records: 0,
+            users: 0,
+            problems: 1,
+            first_problems: vec![Problem { record: None, kind: error.kind(), message: error.to_string() }],
+        },
+        Err(error) => return Err(Failure::storage(&error)),
+    };
+    if arguments.json {
+        print_json(&to_json(file, &checked))?;
+    } else {
+        print(&report(file, &checked))?;
+    }
+    Ok(if checked.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn report(file: &Path, checked: &Checked) -> String {
+    let name = file.display();
+    let readable = format!("{} of {}", counted(checked.records, "record"), counted(checked.users, "user"));
+    if checked.is_clean() {
+        return format!("{}\n  {readable}\n", paint(style::GOOD, format!("{name} is fine")));
+    }
+    let mut report = format!("{}\n", paint(style::BAD, format!("{name} is damaged")));
+    for problem in &checked.first_problems {
+        let place = problem.record.map_or_else(String::new, |record| format!("record {}: ", grouped(record)));
+        let _ = writeln!(report, "  {} {place}{}", paint(style::BAD, '✗'), problem.message);
+    }
+    let told = checked.first_problems.len() as u64;
+    if checked.problems > told {
+        let _ = writeln!(report, "  and {} more", grouped(checked.problems - told));
+    }
+    let _ = writeln!(report, "  {readable} can be read");
+    report
+}
+
+fn to_json(file: &Path, checked: &Checked) -> Value {
+    let problems: Vec<Value> = checked
+        .first_problems
+        .iter()
+        .map(|problem| json!({ "record": problem.record, "message": problem.message }))
+        .collect();
+    json!({
+        "file": file.display().to_string(),
+        "records": checked.records,
+        "users": checked.users,
+        "problems": checked.problems,
+        "firstProblems": problems,
+    })
+}

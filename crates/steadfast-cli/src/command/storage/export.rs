@@ -1,0 +1,70 @@
+//! `steadfast storage export`: every record as a line of JSON.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use indicatif::ProgressBar;
+use steadfast::storage::UserStorage;
+
+use super::StorageArgument;
+use super::record::{GoalField, to_text};
+use crate::command::{refuse_to_overwrite, stream};
+use crate::failure::Failure;
+use crate::storage::Use;
+use crate::storage::records::Records;
+use crate::terminal::text::counted;
+
+/// Write all records as JSON lines
+///
+/// One record a line, in the form that VWO's SDKs give to `set`: {"userId":...,"campaignKey":...,"variationName":...},
+/// with "goalIdentifier" and "metaData" where there are any. Sorted by user, then campaign. A record that was decided
+/// and never activated has "activated": false.
+///
+/// Exit status: 0 all of it is written, 2 could not start, 3 stopped before the end.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  steadfast storage export --storage embedded:users.redb --output users.ndjson
+  steadfast storage export --storage embedded:users.redb --goal-field goalIdentifiers | gzip > users.ndjson.gz")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    storage: StorageArgument,
+    /// Where they go; `-` is standard output
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    output: PathBuf,
+    /// How the field for goals is spelled
+    #[arg(long, value_enum, default_value_t = GoalField::Singular)]
+    goal_field: GoalField,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if let Some(file) = arguments.storage.url.file() {
+        refuse_to_overwrite(&arguments.output, &[file])?;
+    }
+    let storage = arguments.storage.open(Use::WhatIsThere)?;
+    let mut output = stream::output(&arguments.output)?;
+    let progress = stream::progress_in_records(!stream::is_watched(&arguments.output));
+    let exported = export(&*storage, arguments.goal_field, &mut output, &progress);
+    progress.finish_and_clear();
+    let written = exported.and_then(|()| output.flush());
+    stream::written(written)?;
+    if arguments.output.as_os_str() != "-" {
+        let records = counted(progress.position(), "record");
+        anstream::eprintln!("{records} written to {}", arguments.output.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn export(
+    storage: &dyn UserStorage,
+    goals: GoalField,
+    output: &mut impl Write,
+    progress: &ProgressBar,
+) -> io::Result<()> {
+    for record in Records::of(storage).map_err(io::Error::other)? {
+        writeln!(output, "{}", to_text(&record.map_err(io::Error::other)?, goals))?;
+        progress.inc(1);
+    }
+    Ok(())
+}
