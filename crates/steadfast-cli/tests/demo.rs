@@ -23,7 +23,7 @@ fn the_story_and_its_numbers() {
         "2  Somebody changes it while it runs",
         "weights: Control 20 % and Green 80 %; traffic: from 100 % to 60 %",
         "3  The same 10,000 users come back",
-        "with a storage (memory:)",
+        "with a storage in a file (embedded:)",
         "see the same as before      10,000",
         "see another variation            0",
         "fall out of the experiment       0",
@@ -33,9 +33,15 @@ fn the_story_and_its_numbers() {
         "with a storage",
         "counted once                 1,000",
         "counted twice                    0",
+        "6  The same once more, with a storage that answers after 20 ms",
+        "asked in each call        fetched once",
+        "same as with the file               30,000 of 30,000    30,000 of 30,000",
+        "purchases counted                              1,000               1,000",
+        "look-ups                                      62,000              30,000",
         "Try next",
         "steadfast explain --settings demo.json --campaign checkout-button --user Ashley",
         "steadfast batch",
+        "steadfast storage list",
     ]);
     assert!(!run.output.contains('\u{1b}'));
     let output = &run.output;
@@ -52,6 +58,34 @@ fn the_story_and_its_numbers() {
         (other + out) / 1000,
         (other + out) % 1000
     )));
+}
+
+#[test]
+fn what_is_waited_for_is_measured() {
+    let run = steadfast(&["demo", "--users", "100"]);
+    let waits = |words: &str| -> Vec<f64> {
+        let line = run.output.lines().find(|line| line.trim_start().starts_with(words)).expect("the row is there");
+        line.split_whitespace().filter_map(|word| word.parse().ok()).collect()
+    };
+    // Whatever this machine is busy with, nobody has an answer before it is given.
+    let ([in_each, once], [visit, with_fetching]) = (
+        waits("a call waits").try_into().expect("two times"),
+        waits("a visit waits in all").try_into().expect("two times"),
+    );
+    assert!(in_each >= 20.0 && visit >= 40.0 && with_fetching >= 20.0, "{}", run.output);
+    assert!(once < in_each, "{}", run.output);
+}
+
+#[test]
+fn nothing_is_left_behind() {
+    let scratch = Scratch::new("demo-temporary");
+    let run = std::process::Command::new(env!("CARGO_BIN_EXE_steadfast"))
+        .args(["demo", "--users", "10"])
+        .env("TMPDIR", scratch.path(""))
+        .output()
+        .expect("it runs");
+    assert!(run.status.success());
+    assert_eq!(std::fs::read_dir(scratch.path("")).expect("the folder").count(), 0);
 }
 
 #[test]

@@ -1,10 +1,13 @@
 //! What happens in the demo: users arrive, the settings change, users come back.
 
-use std::sync::Arc;
+use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use serde_json::Value;
 use steadfast::blocking::Client;
-use steadfast::engine::{CallError, Options, Settings, TrackTarget};
+use steadfast::engine::{Options, Settings, TrackTarget};
 use steadfast::storage::UserStorage;
 
 use crate::failure::Failure;
@@ -22,6 +25,9 @@ pub(super) const NEW_TRAFFIC: u32 = 60;
 
 /// One user in so many buys something, and the page reports it twice.
 const BUYERS: u32 = 10;
+
+/// How long is waited for the storage between two days: one that takes longer does not come back.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The demo before the curtain rises.
 pub(super) struct Scene {
@@ -46,6 +52,8 @@ pub(super) struct Ending {
     pub(super) newcomers: Vec<(String, u64)>,
     /// Users who bought something, reported twice each: of how many the purchase was not counted, once, twice.
     pub(super) purchases: [u64; 3],
+    /// What everybody saw: on the first day, when they came back, the newcomers; each in the order of their numbers.
+    pub(super) answers: Vec<Option<String>>,
 }
 
 impl Scene {
@@ -54,58 +62,85 @@ impl Scene {
         Ok(Scene { users, before: settings(SETTINGS)?, after: settings(&changed()?)? })
     }
 
-    /// Plays it from the first day to the last purchase.
-    pub(super) fn play(&self, storage: Option<Arc<dyn UserStorage>>) -> Result<Ending, Failure> {
-        self.acts(storage).map_err(|error| Failure::new(format!("the demo cannot be played: {error}")))
+    /// Who comes for the first time after the change.
+    pub(super) fn newcomers(&self) -> Range<u32> {
+        self.users..2 * self.users
     }
 
-    fn acts(&self, storage: Option<Arc<dyn UserStorage>>) -> Result<Ending, CallError> {
+    /// Whether this user buys something when they come back.
+    pub(super) fn buys(&self, user: u32) -> bool {
+        user < self.users && user.is_multiple_of(BUYERS)
+    }
+
+    /// The id of a user.
+    pub(super) fn visitor(number: u32) -> String {
+        format!("visitor-{number}")
+    }
+
+    /// Plays it from the first day to the last newcomer.
+    pub(super) fn play(&self, storage: Option<Arc<dyn UserStorage>>) -> Result<Ending, Failure> {
+        let failed: Arc<OnceLock<String>> = Arc::default();
         let client = |settings: &Arc<Settings>| {
-            let client = Client::builder(Arc::clone(settings));
+            let failed = Arc::clone(&failed);
+            let client = Client::builder(Arc::clone(settings))
+                .on_storage_error(move |error| drop(failed.set(error.to_string())));
             match &storage {
                 Some(storage) => client.storage(Arc::clone(storage)).build(),
                 None => client.build(),
             }
         };
-        let (before, after) = (client(&self.before), client(&self.after));
+        let ending = self.acts(&client(&self.before), &client(&self.after))?;
+        // A story in which something was not kept would tell wrong numbers.
+        failed.get().map_or(Ok(ending), |error| Err(cannot_play(error)))
+    }
+
+    fn acts(&self, before: &Client, after: &Client) -> Result<Ending, Failure> {
         let mut ending = Ending::default();
-        let mut first_seen: Vec<Option<String>> = Vec::new();
         for user in 0..self.users {
-            let seen = activate(&before, &visitor(user))?;
+            let seen = activate(before, user)?;
             count(&mut ending.first_day, seen.as_deref());
-            first_seen.push(seen);
+            ending.answers.push(seen);
         }
-        for (user, first) in (0..self.users).zip(&first_seen) {
-            let again = activate(&after, &visitor(user))?;
-            match (first, &again) {
+        before.flush(PATIENCE).map_err(|error| cannot_play(&error))?;
+        for user in 0..self.users {
+            let again = activate(after, user)?;
+            match (&ending.answers[user as usize], &again) {
                 (Some(first), Some(again)) if first == again => ending.same += 1,
                 (Some(_), Some(_)) => ending.switched += 1,
                 (Some(_), None) => ending.lost += 1,
                 (None, _) => {}
             }
+            ending.answers.push(again);
         }
-        for user in (0..self.users).step_by(BUYERS as usize) {
-            let visitor = visitor(user);
+        for user in (0..self.users).filter(|user| self.buys(*user)) {
+            let visitor = Scene::visitor(user);
             let mut reports = 0;
             for _ in 0..2 {
-                let tracking = after.track(TrackTarget::One(CAMPAIGN), &visitor, GOAL, Options::NONE)?;
+                let tracking = after.track(TrackTarget::One(CAMPAIGN), &visitor, GOAL, Options::NONE);
+                let tracking = tracking.map_err(|error| cannot_play(&error))?;
                 reports += usize::from(tracking.conversions().next().is_some());
             }
             ending.purchases[reports] += 1;
         }
-        for user in self.users..2 * self.users {
-            count(&mut ending.newcomers, activate(&after, &visitor(user))?.as_deref());
+        for user in self.newcomers() {
+            let seen = activate(after, user)?;
+            count(&mut ending.newcomers, seen.as_deref());
+            ending.answers.push(seen);
         }
+        after.flush(PATIENCE).map_err(|error| cannot_play(&error))?;
         Ok(ending)
     }
 }
 
-fn visitor(number: u32) -> String {
-    format!("visitor-{number}")
+/// Why the demo ends before its end.
+pub(super) fn cannot_play(error: &dyn fmt::Display) -> Failure {
+    Failure::new(format!("the demo cannot be played: {error}"))
 }
 
-fn activate(client: &Client, user: &str) -> Result<Option<String>, CallError> {
-    Ok(client.activate(CAMPAIGN, user, Options::NONE)?.variation_name().map(str::to_owned))
+fn activate(client: &Client, user: u32) -> Result<Option<String>, Failure> {
+    let visitor = Scene::visitor(user);
+    let decision = client.activate(CAMPAIGN, &visitor, Options::NONE).map_err(|error| cannot_play(&error))?;
+    Ok(decision.variation_name().map(str::to_owned))
 }
 
 fn count(counts: &mut Vec<(String, u64)>, variation: Option<&str>) {
@@ -118,13 +153,12 @@ fn count(counts: &mut Vec<(String, u64)>, variation: Option<&str>) {
 }
 
 fn settings(text: &str) -> Result<Arc<Settings>, Failure> {
-    Settings::parse(text).map(Arc::new).map_err(|error| Failure::new(format!("the demo cannot be played: {error}")))
+    Settings::parse(text).map(Arc::new).map_err(|error| cannot_play(&error))
 }
 
 /// The settings after the change.
 fn changed() -> Result<String, Failure> {
-    let mut file: Value =
-        serde_json::from_str(SETTINGS).map_err(|error| Failure::new(format!("the demo cannot be played: {error}")))?;
+    let mut file: Value = serde_json::from_str(SETTINGS).map_err(|error| cannot_play(&error))?;
     let campaign = &mut file["campaigns"][0];
     campaign["percentTraffic"] = NEW_TRAFFIC.into();
     for (place, weight) in NEW_WEIGHTS.into_iter().enumerate() {

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 use std::path::Path;
+use std::time::Duration;
 
+use super::later::{AT_A_TIME, DELAY, Measured};
 use super::scene::{CAMPAIGN, Ending, GOAL, NEW_TRAFFIC, NEW_WEIGHTS, Scene};
 use crate::terminal::bar::bar;
 use crate::terminal::style::{self, paint};
@@ -15,8 +17,32 @@ const BAR: usize = 32;
 const WORDS: usize = 26;
 const COUNT: usize = 7;
 
-/// The story. `saved` is where its settings were written to.
-pub(super) fn tell(scene: &Scene, without: &Ending, with: &Ending, saved: Option<&Path>) -> String {
+/// Columns of the table at the end.
+const ROW: usize = 32;
+const COLUMN: usize = 20;
+
+/// What is told.
+pub(super) struct Story<'s> {
+    pub(super) scene: &'s Scene,
+    pub(super) without: &'s Ending,
+    pub(super) with: &'s Ending,
+    /// With a storage that answers later, asked in each call.
+    pub(super) asked: &'s Measured,
+    /// The same, with the data of a user fetched once.
+    pub(super) fetched: &'s Measured,
+}
+
+impl Story<'_> {
+    /// The story. `saved` is where its settings were written to.
+    pub(super) fn tell(&self, saved: Option<&Path>) -> String {
+        let mut story = tell_change(self.scene, self.without, self.with);
+        tell_waiting(&mut story, self.asked, self.fetched);
+        try_next(&mut story, saved);
+        story
+    }
+}
+
+fn tell_change(scene: &Scene, without: &Ending, with: &Ending) -> String {
     let mut story = String::new();
     let users = u64::from(scene.users);
     let names: Vec<&str> = without.first_day.iter().map(|(name, _)| &**name).collect();
@@ -32,7 +58,7 @@ pub(super) fn tell(scene: &Scene, without: &Ending, with: &Ending, saved: Option
     let _ = writeln!(story, "   weights: {}; traffic: from 100 % to {NEW_TRAFFIC} %\n", listed(&weights, "and"));
 
     heading(&mut story, 3, &format!("The same {} come back", counted(users, "user")));
-    for (how, ending) in [("without a storage", without), ("with a storage (memory:)", with)] {
+    for (how, ending) in [("without a storage", without), ("with a storage in a file (embedded:)", with)] {
         let _ = writeln!(story, "   {how}");
         row(&mut story, "see the same as before", ending.same, users, style::GOOD);
         row(&mut story, "see another variation", ending.switched, users, style::BAD);
@@ -68,8 +94,38 @@ pub(super) fn tell(scene: &Scene, without: &Ending, with: &Ending, saved: Option
             row(&mut story, words, users, total, style);
         }
     }
-    try_next(&mut story, saved);
+    story.push('\n');
     story
+}
+
+fn tell_waiting(story: &mut String, asked: &Measured, fetched: &Measured) {
+    let delay = DELAY.as_millis();
+    heading(story, 6, &format!("The same once more, with a storage that answers after {delay} ms"));
+    let at_a_time = grouped(AT_A_TIME as u64);
+    let _ = writeln!(
+        story,
+        "   A page asks twice, one with a purchase four times; {at_a_time} users are there at a time\n"
+    );
+    let mut row = |words: &str, tell: &dyn Fn(&Measured) -> String| {
+        let (asked, fetched) = (tell(asked), tell(fetched));
+        let _ = writeln!(story, "     {}{asked:>COLUMN$}{fetched:>COLUMN$}", padded(words, ROW));
+    };
+    row("", &|measured| match measured.fetching {
+        None => "asked in each call".to_owned(),
+        Some(_) => "fetched once".to_owned(),
+    });
+    row("same as with the file", &|measured| format!("{} of {}", grouped(measured.same), grouped(measured.visits)));
+    row("purchases counted", &|measured| grouped(measured.purchases));
+    row("look-ups", &|measured| grouped(measured.look_ups));
+    row("fetching waits", &|measured| measured.fetching.map_or_else(|| "-".to_owned(), waited));
+    row("a call waits", &|measured| waited(measured.call));
+    row("a visit waits in all", &|measured| waited(measured.visit));
+    row("all visits took", &|measured| format!("{:.1} s", measured.total.as_secs_f64()));
+    let _ = writeln!(story, "\n   {}", paint(style::QUIET, "Of waits the median. `client.stored(user)` fetches."));
+}
+
+fn waited(time: Duration) -> String {
+    format!("{:.3} ms", time.as_secs_f64() * 1_000.0)
 }
 
 fn ratio() -> String {
@@ -107,5 +163,7 @@ fn try_next(story: &mut String, saved: Option<&Path>) {
     command(&format!("simulate --settings {file} --campaign {CAMPAIGN}"));
     command(&format!("validate {file}"));
     let call = format!("{{\"op\":\"activate\",\"campaignKey\":\"{CAMPAIGN}\",\"userId\":\"Ashley\"}}");
-    let _ = writeln!(story, "   echo '{call}' | \\\n     steadfast batch --settings {file} --storage memory:");
+    let _ =
+        writeln!(story, "   echo '{call}' | \\\n     steadfast batch --settings {file} --storage embedded:users.redb");
+    let _ = writeln!(story, "   steadfast storage list --storage embedded:users.redb");
 }
