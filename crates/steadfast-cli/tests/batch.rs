@@ -102,6 +102,114 @@ fn order_and_numbers_hold_over_many_chunks() {
     assert_eq!(one.output, again.output, "new users get the same with and without a storage");
 }
 
+/// Visits of some users who come again and again, and reach a goal now and then.
+fn visits(count: usize) -> String {
+    let call = |number: usize| {
+        let user = number * 7 % (count / 3);
+        match number % 4 {
+            3 => format!(
+                "{{\"op\":\"track\",\"campaignKey\":\"checkout\",\"userId\":\"user-{user}\",\"goalIdentifier\":\"purchase\"}}\n"
+            ),
+            _ => format!("{{\"op\":\"activate\",\"campaignKey\":\"checkout\",\"userId\":\"user-{user}\"}}\n"),
+        }
+    };
+    (0..count).map(call).collect()
+}
+
+#[test]
+fn two_halves_on_a_file_are_one_batch_in_memory() {
+    let scratch = Scratch::new("batch-halves");
+    let file = scratch.settings(&settings(&[even(1, "checkout")]));
+    let calls = visits(30_000);
+    let middle = calls.len() / 2 + calls[calls.len() / 2..].find('\n').unwrap() + 1;
+    let storage = format!("embedded:{}", scratch.path("users.redb"));
+    let batch = |storage: &str, calls: &str, dump: bool| {
+        let input = scratch.file("calls.ndjson", calls);
+        let mut arguments = vec!["batch", "--settings", &file, "--storage", storage, "--input", &input];
+        arguments.extend(dump.then_some("--dump-storage"));
+        let run = steadfast(&arguments);
+        assert_eq!((run.status, &*run.errors), (0, ""));
+        run.output
+    };
+    let results = |answers: &str| -> Vec<Value> {
+        let answers = answers.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        // The second half is numbered from 0 again.
+        answers
+            .map(|mut answer| {
+                answer.as_object_mut().unwrap().remove("i");
+                answer
+            })
+            .collect()
+    };
+    let whole = batch("memory:", &calls, true);
+    let first = batch(&storage, &calls[..middle], false);
+    let second = batch(&storage, &calls[middle..], true);
+    assert!(results(&whole) == results(&(first + &second)), "answers and records are the same");
+}
+
+#[test]
+fn an_answer_means_that_it_is_stored() {
+    let scratch = Scratch::new("batch-killed");
+    let file = scratch.settings(&settings(&[even(1, "checkout")]));
+    let storage = format!("embedded:{}", scratch.path("users.redb"));
+    let of_batch = storage.clone();
+    ends(move || {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_steadfast"))
+            .args(["batch", "--settings", &file, "--storage", &of_batch])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        input.write_all(calls(500).as_bytes()).unwrap();
+        let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
+        for _ in 0..500 {
+            answers.next().unwrap().unwrap();
+        }
+        // Not the end of the input, but the end of the process.
+        child.kill().unwrap();
+        child.wait().unwrap();
+    });
+    let run = steadfast(&["storage", "list", "--storage", &storage]);
+    assert_eq!((run.status, run.output.lines().count()), (0, 500), "{}", run.errors);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_kept_is_said() {
+    let scratch = Scratch::new("batch-not-kept");
+    let file = scratch.settings(&settings(&[even(1, "checkout")]));
+    let input = scratch.file("calls.ndjson", &calls(20_000));
+    let storage = format!("embedded:{}", scratch.path("users.redb"));
+    // No file may become larger than a megabyte, and trying is an error, not the end of the process.
+    let script = "trap '' XFSZ; ulimit -f 1024; exec \"$0\" \"$@\"";
+    let output = ends(move || {
+        Command::new("bash")
+            .args(["-c", script, env!("CARGO_BIN_EXE_steadfast"), "batch", "--settings", &file])
+            .args(["--storage", &storage, "--input", &input])
+            .output()
+            .unwrap()
+    });
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(4), "{errors}");
+    assert!(errors.contains(" writes failed, and those decisions are not kept: there is no room left"), "{errors}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 20_000, "all are answered");
+}
+
+#[test]
+fn a_storage_that_is_read_is_not_written_over() {
+    let scratch = Scratch::new("batch-over-storage");
+    let file = scratch.settings(&settings(&[even(1, "checkout")]));
+    let (path, storage) = (scratch.path("users.redb"), format!("embedded:{}", scratch.path("users.redb")));
+    let batch = |more: &[&str]| {
+        let arguments = ["batch", "--settings", &file, "--storage", &storage];
+        steadfast_with_input(&[&arguments, more].concat(), &calls(1))
+    };
+    assert_eq!(batch(&[]).status, 0);
+    batch(&["--output", &path]).refuses(&["would be overwritten"]);
+    assert_eq!(batch(&[]).status, 0);
+}
+
 #[test]
 fn lines_that_are_no_calls_are_answered_in_their_place() {
     let scratch = Scratch::new("batch-lines");

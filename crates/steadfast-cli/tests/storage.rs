@@ -1,0 +1,225 @@
+//! `storage`: looking into a storage, filling it, emptying it.
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod command;
+
+use command::{Run, Scratch, steadfast, steadfast_with_input};
+use serde_json::{Value, json};
+
+/// A storage in a file of the test's own.
+struct Store {
+    scratch: Scratch,
+    url: String,
+}
+
+impl Store {
+    fn new(test: &str) -> Store {
+        let scratch = Scratch::new(&format!("storage-{test}"));
+        let url = format!("embedded:{}", scratch.path("users.redb"));
+        Store { scratch, url }
+    }
+
+    /// With these records in it.
+    fn with(test: &str, records: &[Value]) -> Store {
+        let store = Store::new(test);
+        let run = store.run_with_input("put", &[], &lines(records));
+        assert_eq!((run.status, &*run.errors), (0, ""));
+        store
+    }
+
+    fn run(&self, command: &str, arguments: &[&str]) -> Run {
+        self.run_with_input(command, arguments, "")
+    }
+
+    fn run_with_input(&self, command: &str, arguments: &[&str], input: &str) -> Run {
+        steadfast_with_input(&[&["storage", command, "--storage", &self.url], arguments].concat(), input)
+    }
+
+    /// All records, as `export` writes them.
+    fn records(&self) -> Vec<Value> {
+        let run = self.run("export", &[]);
+        assert_eq!((run.status, &*run.errors), (0, ""));
+        values(&run.output)
+    }
+}
+
+fn record(user: &str, campaign: &str, variation: &str) -> Value {
+    json!({ "userId": user, "campaignKey": campaign, "variationName": variation })
+}
+
+fn with_goals(user: &str, campaign: &str, variation: &str, goals: &str) -> Value {
+    let mut record = record(user, campaign, variation);
+    record["goalIdentifier"] = json!(goals);
+    record
+}
+
+fn lines(records: &[Value]) -> String {
+    records.iter().map(|record| format!("{record}\n")).collect()
+}
+
+fn values(lines: &str) -> Vec<Value> {
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn three() -> [Value; 3] {
+    [
+        record("Ashley", "banner", "Beach"),
+        with_goals("Ashley", "checkout", "Green", "a_vwo_b"),
+        record("Bo", "banner", "Control"),
+    ]
+}
+
+#[test]
+fn get_prints_what_is_stored_for_a_user() {
+    let store = Store::with("get", &three());
+    let run = store.run("get", &["Ashley"]);
+    assert_eq!((run.status, values(&run.output)), (0, three()[..2].to_vec()));
+    let run = store.run("get", &["Ashley", "checkout"]);
+    assert_eq!((run.status, values(&run.output)), (0, three()[1..2].to_vec()));
+    for nothing in [&["Ashley", "headline"][..], &["Cleo"]] {
+        let run = store.run("get", nothing);
+        assert_eq!((run.status, &*run.output, &*run.errors), (1, "", ""));
+    }
+}
+
+#[test]
+fn put_writes_over_and_claims_do_not() {
+    let store = Store::with("put", &three());
+    let run = store.run("put", &[&record("Ashley", "checkout", "Control").to_string()]);
+    assert_eq!((run.status, &*run.output), (0, "1 record stored\n"));
+    assert_eq!(values(&store.run("get", &["Ashley", "checkout"]).output), [record("Ashley", "checkout", "Control")]);
+    let claims = [with_goals("Ashley", "checkout", "Green", "a"), record("Cleo", "banner", "Beach")];
+    let run = store.run_with_input("put", &["--if-absent"], &lines(&claims));
+    let winners = [with_goals("Ashley", "checkout", "Control", "a"), claims[1].clone()];
+    assert_eq!((run.status, values(&run.output)), (0, winners.to_vec()));
+}
+
+#[test]
+fn put_takes_the_good_lines_of_many() {
+    let store = Store::new("put-lines");
+    let many: Vec<Value> = (0..2_500).map(|number| record(&format!("user-{number:04}"), "banner", "Beach")).collect();
+    let input = format!("{{\n{}[]\n", lines(&many));
+    let run = store.run_with_input("put", &["--json"], &input);
+    assert_eq!((run.status, run.json()), (1, json!({"stored": 2_500, "failed": 0, "malformed": 2})));
+    assert!(
+        run.errors.contains("line 1 is not JSON") && run.errors.contains("line 2502 is not an object"),
+        "{}",
+        run.errors
+    );
+    assert_eq!(store.records(), many);
+}
+
+#[test]
+fn list_is_for_programs_in_a_pipe() {
+    let store = Store::with("list", &three());
+    let list = |arguments: &[&str]| values(&store.run("list", arguments).output);
+    assert_eq!(list(&[]), three());
+    assert_eq!(list(&["--user-prefix", "A"]), three()[..2]);
+    assert_eq!(list(&["--user-prefix", "B"]), three()[2..]);
+    assert_eq!(list(&["--user-prefix", "C"]), [Value::Null; 0]);
+    assert_eq!(list(&["--campaign", "banner"]), [three()[0].clone(), three()[2].clone()]);
+    assert_eq!(list(&["--limit", "2"]), three()[..2]);
+    assert_eq!(list(&["--campaign", "banner", "--limit", "1"]), three()[..1]);
+}
+
+#[test]
+fn a_forgotten_user_is_gone() {
+    let store = Store::with("forget", &three());
+    let run = store.run("forget", &["Ashley"]);
+    assert_eq!((run.status, &*run.output), (0, "erased 2 records of Ashley\n"));
+    assert_eq!(store.records(), three()[2..]);
+    let run = store.run("forget", &["Ashley", "--json"]);
+    assert_eq!((run.status, run.json()), (0, json!({"userId": "Ashley", "erased": 0})));
+}
+
+#[test]
+fn what_is_exported_can_be_imported() {
+    let mut records = three().to_vec();
+    records.push(
+        json!({"userId": "Cleo\u{0}日本\n", "campaignKey": "c", "variationName": "V", "metaData": {"a": [1, null]}}),
+    );
+    records.push(json!({"userId": "Dee", "campaignKey": "c", "variationName": "V", "activated": false}));
+    let store = Store::with("export", &records);
+    assert_eq!(store.records(), records);
+    for field in ["goalIdentifier", "goalIdentifiers"] {
+        let file = store.scratch.path(field);
+        let run = store.run("export", &["--output", &file, "--goal-field", field]);
+        assert_eq!((run.status, &*run.output), (0, ""));
+        assert!(run.errors.contains("5 records written to "), "{}", run.errors);
+        assert!(std::fs::read_to_string(&file).unwrap().contains(&format!("\"{field}\":\"a_vwo_b\"")));
+        let other = Store::new(&format!("export-{field}"));
+        let run = other.run("import", &["--input", &file]);
+        assert_eq!(run.status, 0, "{}", run.errors);
+        run.has_lines(&["read                5  from 5 lines", "claimed             5", "failed              0"]);
+        assert_eq!(other.records(), records);
+    }
+}
+
+#[test]
+fn an_export_is_not_written_over_its_storage() {
+    let store = Store::with("export-over", &three());
+    store.run("export", &["--output", &store.scratch.path("users.redb")]).refuses(&["would be overwritten"]);
+    assert_eq!(store.records(), three());
+}
+
+#[test]
+fn check_compact_and_stats() {
+    let store = Store::with("maintenance", &three());
+    let run = store.run("check", &[]);
+    assert_eq!(run.status, 0);
+    run.has_lines(&["users.redb is fine", "3 records of 2 users"]);
+    let json = store.run("check", &["--json"]).json();
+    assert_eq!([&json["records"], &json["users"], &json["problems"]], [3, 2, 0]);
+    let run = store.run("stats", &[]);
+    assert_eq!(run.status, 0);
+    run.has_lines(&["records  3", "users    2", "on disk  ", " are records"]);
+    let stats = store.run("stats", &["--json"]).json();
+    let before = stats["bytesOnDisk"].as_u64().unwrap();
+    assert_eq!(std::fs::metadata(store.scratch.path("users.redb")).unwrap().len(), before);
+    let compacted = store.run("compact", &["--json"]).json();
+    assert_eq!(compacted["bytesBefore"], before);
+    assert!(compacted["bytesAfter"].as_u64().unwrap() <= before);
+    store.run("compact", &[]).has_lines(&["users.redb: ", " before, ", " after"]);
+    assert_eq!(store.records(), three());
+}
+
+#[test]
+fn damage_is_found_and_no_user_is_named() {
+    let records: Vec<Value> =
+        (0..5_000).map(|number| record(&format!("secret-{number:04}"), "banner", "Beach")).collect();
+    let store = Store::with("damage", &records);
+    let path = store.scratch.path("users.redb");
+    let mut bytes = std::fs::read(&path).unwrap();
+    // A record that is there in one place only would be enough; older pages may hold it, too.
+    let places: Vec<usize> =
+        bytes.windows(11).enumerate().filter(|(_, part)| part == b"secret-2500").map(|(place, _)| place).collect();
+    assert!(!places.is_empty());
+    for place in places {
+        bytes[place + 7] ^= 1;
+    }
+    std::fs::write(&path, bytes).unwrap();
+    let run = store.run("check", &[]);
+    assert_eq!(run.status, 1, "{}", run.output);
+    run.has_lines(&["users.redb is damaged", "✗ ", "can be read"]);
+    assert!(!run.output.contains("secret"), "{}", run.output);
+    let json = store.run("check", &["--json"]);
+    assert_eq!(json.status, 1);
+    assert!(json.json()["problems"].as_u64().unwrap() > 0 && !json.output.contains("secret"));
+}
+
+#[test]
+fn each_command_teaches() {
+    let run = steadfast(&["storage", "--help"]);
+    run.has_lines(&["get", "put", "list", "forget", "export", "import", "check", "compact", "stats", "Examples:"]);
+    for command in ["get", "put", "list", "forget", "export", "import", "check", "compact", "stats"] {
+        let run = steadfast(&["storage", command, "--help"]);
+        run.has_lines(&[
+            "Exit status: ",
+            "Usage: steadfast storage",
+            "Example",
+            &format!("steadfast storage {command} "),
+        ]);
+        let longest = run.output.lines().map(|line| line.chars().count()).max().unwrap();
+        assert!(longest <= 100, "{command}: {longest}");
+    }
+}
