@@ -250,12 +250,22 @@ impl Client {
         Ok(self.core.own.over_passed(user, &records).unwrap_or(records))
     }
 
-    /// Puts a record straight into the storage, over whatever is there. Without a storage nothing happens.
+    /// Puts a record straight into the storage, over whatever is there, after what was handed over for its user before.
+    /// Without a storage nothing happens.
     ///
     /// # Errors
-    /// When the storage cannot keep it.
+    /// When the storage cannot keep it, or has not answered to the earlier writes within [`Limits::write`].
     pub fn put(&self, record: Record) -> Result<(), StorageError> {
-        self.storage.as_ref().map_or(Ok(()), |storage| storage.storage.set(record))
+        let Some(Storage { storage, queue }) = &self.storage else { return Ok(()) };
+        let (user, campaign) = (record.user_id.clone(), record.campaign_key.clone());
+        if let Some(queue) = queue
+            && self.core.own.are_unanswered(&user)
+        {
+            queue.wait_idle(self.limits.write).map_err(|_| drive::too_late(self.limits.write))?;
+        }
+        storage.set(record)?;
+        self.core.own.written_over(&user, &campaign);
+        Ok(())
     }
 
     /// Waits until the storage has answered to everything that was handed over.

@@ -272,19 +272,27 @@ impl Client {
         Ok(self.core.own.over_passed(user, &records).unwrap_or(records))
     }
 
-    /// Puts a record straight into the storage, over whatever is there. Without a storage nothing happens.
+    /// Puts a record straight into the storage, over whatever is there, after what was handed over for its user before.
+    /// Without a storage nothing happens.
     ///
     /// # Errors
-    /// When the storage cannot keep it, or not in time.
+    /// When the storage cannot keep it, or not in time, or has not answered to the earlier writes by then.
     pub async fn put(&self, record: Record) -> Result<(), StorageError> {
+        let (user, campaign) = (record.user_id.clone(), record.campaign_key.clone());
         match &self.storage {
-            None => Ok(()),
-            Some(Storage::InPlace(storage)) => storage.set(record),
-            Some(Storage::Later(storage, _)) => {
+            None => return Ok(()),
+            Some(Storage::InPlace(storage)) => storage.set(record)?,
+            Some(Storage::Later(storage, queue)) => {
+                if self.core.own.are_unanswered(&user) {
+                    let idle = queue.await_idle(self.limits.write).await;
+                    idle.map_err(|_| drive::too_late(self.limits.write))?;
+                }
                 let written = in_time(self.limits.write, storage.set_many(vec![record])).await?;
-                written.into_iter().next().unwrap_or_else(|| Err(drive::no_answer()))
+                written.into_iter().next().unwrap_or_else(|| Err(drive::no_answer()))?;
             }
         }
+        self.core.own.written_over(&user, &campaign);
+        Ok(())
     }
 
     /// Waits until the storage has answered to everything that was handed over.

@@ -523,6 +523,22 @@ fn a_write_for_which_there_is_no_room_is_said_and_the_decision_stays() {
     assert!(lost >= 6, "one is under way and one may wait: {lost}");
 }
 
+#[test]
+fn a_record_that_is_put_is_what_counts_from_then_on() {
+    let storage = Arc::new(Plain::default());
+    let client = blocking::Client::builder(settings([50, 50])).storage(Arc::clone(&storage)).build();
+    for _ in 0..100 {
+        client.activate("ab", "Ashley", Options::NONE).unwrap();
+        // The write of this goal is on its way when the record is put, and must not come after it.
+        assert_eq!(track(&client, "Ashley", "buy", Options::NONE), TrackOutcome::Tracked);
+        let put = Record::new("Ashley", "ab", "Variation-1");
+        client.put(put.clone()).unwrap();
+        assert_eq!(storage.record("Ashley"), Some(put.to_json()));
+        assert_eq!(client.stored("Ashley").unwrap().records(), [put]);
+        assert_eq!(client.activate("ab", "Ashley", Options::NONE).unwrap().variation_name(), Some("Variation-1"));
+    }
+}
+
 /// The manner of writing that a storage asks for is kept.
 #[test]
 fn writes_come_together_where_a_storage_likes_that() {
