@@ -234,14 +234,14 @@ impl OwnWrites {
     /// Whether the storage has not answered yet to something that was written for a user.
     pub(crate) fn are_unanswered(&self, user: &str) -> bool {
         let shard = self.shard(user);
-        shard.users.get(user).is_some_and(|own| own.writes.iter().any(|write| write.state != State::Settled))
+        shard.users.get(user).is_some_and(|own| own.writes.iter().any(|write| !write.is_answered()))
     }
 
     /// The record of this place was written over: what is remembered of it says nothing any more.
     pub(crate) fn written_over(&self, user: &str, campaign: &str) {
         let mut shard = self.shard(user);
         if let Some(own) = shard.users.get_mut(user) {
-            own.writes.retain(|write| write.state != State::Settled || write.claim.record.campaign_key != campaign);
+            own.writes.retain(|write| !write.is_answered() || write.claim.record.campaign_key != campaign);
         }
     }
 
