@@ -313,10 +313,16 @@ impl Own {
                 let claim = over_earlier(claim, &last.claim, last.state);
                 (Some(last), claim)
             }
-            Some(last) if last.state == State::Settled => (Some(last), claim),
-            Some(last) if last.state == State::Failed => {
-                let condition = last.claim.condition.clone();
-                (Some(last), Claim { condition, was_read: false, ..claim })
+            // Of two variations the first stays, as in the storage, unless it is replaced by name.
+            Some(last) if claim.condition == Condition::Replaces(last.claim.record.variation_name.clone()) => {
+                match last.state {
+                    State::Waiting | State::UnderWay => (None, claim),
+                    State::Settled => (Some(last), claim),
+                    State::Failed => {
+                        let condition = last.claim.condition.clone();
+                        (Some(last), Claim { condition, was_read: false, ..claim })
+                    }
+                }
             }
             _ => (None, claim),
         };
@@ -346,11 +352,11 @@ impl Own {
             (Some(merged), _) => {
                 let campaign = claim.record.campaign_key.clone();
                 self.writes[place] = OwnWrite { claim: settled(claim, merged), state: State::Settled };
-                // What was settled before says no more than this.
+                // What was answered before says no more than this.
                 let mut number = 0;
                 self.writes.retain(|write| {
                     number += 1;
-                    number > place || write.state != State::Settled || write.claim.record.campaign_key != campaign
+                    number > place || !write.is_answered() || write.claim.record.campaign_key != campaign
                 });
             }
         }
