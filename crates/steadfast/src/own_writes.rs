@@ -338,15 +338,16 @@ impl Own {
     fn answered(&mut self, claim: Claim, merged: Option<Merged>) {
         let this = |write: &OwnWrite| write.state == State::UnderWay && write.claim == claim;
         let Some(place) = self.writes.iter().position(this) else { return };
-        let of_place = |write: &&mut OwnWrite| {
-            write.state == State::Waiting && write.claim.record.campaign_key == claim.record.campaign_key
+        let on_top = |write: &&mut OwnWrite| {
+            let (later, earlier) = (&write.claim.record, &claim.record);
+            write.state == State::Waiting
+                && later.campaign_key == earlier.campaign_key
+                && later.variation_name == earlier.variation_name
         };
-        match (merged, self.writes[place + 1..].iter_mut().find(of_place)) {
+        match (merged, self.writes[place + 1..].iter_mut().find(on_top)) {
             (None, None) => self.writes[place].state = State::Failed,
             (None, Some(later)) => {
-                if later.claim.record.variation_name == claim.record.variation_name {
-                    later.claim = over_earlier(later.claim.clone(), &claim, State::Failed);
-                }
+                later.claim = over_earlier(later.claim.clone(), &claim, State::Failed);
                 self.writes.remove(place);
             }
             (Some(merged), _) => {
