@@ -22,6 +22,7 @@ pub mod user_storage;
 #[cfg(feature = "embedded")]
 pub use backend::embedded::{EmbeddedOptions, EmbeddedStorage};
 pub use backend::memory::MemoryStorage;
+pub use backend::unopened::UnopenedStorage;
 pub use error::{StorageError, StorageErrorKind};
 pub use held::HeldUserStorage;
 pub use merge::{Claim, Condition, Merged, Outcome};

@@ -3,3 +3,4 @@
 #[cfg(feature = "embedded")]
 pub mod embedded;
 pub mod memory;
+pub mod unopened;
