@@ -3,14 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use steadfast_engine::verb::{self, Push, TrackTarget, Tracking};
 use steadfast_engine::{
     CallError, Decision, Event, Options, Policy, Question, Record, Request, Settings, Step, UserStorageData,
 };
 use steadfast_storage::bridge::Waited;
-use steadfast_storage::{AsyncUserStorage, StorageError, StorageErrorKind, UserStorage, Writes};
+use steadfast_storage::{AsyncUserStorage, Claim, StorageError, StorageErrorKind, UserStorage, Writes};
 
 use crate::builder::{Builder, Limits};
 use crate::confirmed::{self, Confirmation, Confirmed};
@@ -236,9 +236,12 @@ impl Client {
     /// which then ask for nothing. A storage that has only `get` and `set` is asked about every campaign of the settings.
     ///
     /// # Errors
-    /// When the storage cannot say. Without a storage nothing is stored.
+    /// When the storage cannot say. Without a storage, or after an opt-out, nothing is stored.
     pub fn stored(&self, user: &str) -> Result<UserStorageData, StorageError> {
         let Some(Storage { storage, .. }) = &self.storage else { return Ok(UserStorageData::all([])) };
+        if self.core.is_opted_out() {
+            return Ok(UserStorageData::all([]));
+        }
         let records = match storage.records_of(user) {
             Err(error) if error.kind() == StorageErrorKind::Unsupported => {
                 let settings = self.settings();
@@ -327,9 +330,7 @@ impl Client {
             let Some(claim) = claims.pop() else { continue };
             match storage.merge(claim.clone()) {
                 Err(error) => {
-                    let noted = self.core.own.unanswered(&claim);
-                    call.perform(&decision, || {});
-                    self.hand_over(user, noted);
+                    call.perform(&decision, || self.leave_to_a_worker(claim.clone()));
                     return Ok(Confirmed { decision, confirmation: Confirmation::Unconfirmed(error) });
                 }
                 Ok(merged) => {
@@ -382,6 +383,16 @@ impl Client {
         }
     }
 
+    /// What could not be confirmed is tried once more, where there is somebody to do it.
+    fn leave_to_a_worker(&self, claim: Claim) {
+        if self.storage.as_ref().is_some_and(|storage| storage.queue.is_some()) {
+            let noted = self.core.own.unanswered(&claim);
+            self.hand_over(&claim.record.user_id, noted);
+        } else {
+            self.core.own.failed(claim);
+        }
+    }
+
     /// Puts the user into the queue, and starts a thread for it where one is wanted.
     fn hand_over(&self, user: &str, noted: Noted) {
         let Some(Storage { storage, queue: Some(queue) }) = &self.storage else { return };
@@ -393,7 +404,7 @@ impl Client {
                 on_error: self.core.on_error.clone(),
             };
             if let Err(error) = worker.start() {
-                queue.no_worker();
+                queue.leave();
                 let error = StorageError::new(StorageErrorKind::Other, "no thread for writing can be started")
                     .with_source(error);
                 self.core.on_error.tell(&error);
@@ -405,10 +416,12 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         let Some(queue) = self.storage.as_ref().and_then(|storage| storage.queue.as_ref()) else { return };
+        let end = Instant::now() + self.limits.drop;
         if let Err(unfinished) = queue.wait_idle(self.limits.drop) {
             tracing::error!(users = unfinished.users, "a client ended before the storage answered to its last writes");
         }
-        queue.close();
+        // Afterwards nobody here has the storage any more: another may open its file.
+        queue.close(end.saturating_duration_since(Instant::now()));
     }
 }
 

@@ -255,9 +255,10 @@ impl Client {
     /// which then ask for nothing. A storage that has only `get` and `set` is asked about every campaign of the settings.
     ///
     /// # Errors
-    /// When the storage cannot say. Without a storage nothing is stored.
+    /// When the storage cannot say, or not in time. Without a storage, or after an opt-out, nothing is stored.
     pub async fn stored(&self, user: &str) -> Result<UserStorageData, StorageError> {
         let records = match &self.storage {
+            _ if self.core.is_opted_out() => return Ok(UserStorageData::all([])),
             None => return Ok(UserStorageData::all([])),
             Some(Storage::InPlace(storage)) => storage.records_of(user)?,
             Some(Storage::Later(storage, _)) => match self.in_time(storage.records_of(user)).await? {
@@ -428,12 +429,22 @@ impl Client {
         }
     }
 
+    /// What could not be confirmed is tried once more, where there is somebody to do it.
+    fn leave_to_a_worker(&self, claim: Claim) {
+        if matches!(self.storage, Some(Storage::Later(..))) {
+            let noted = self.core.own.unanswered(&claim);
+            self.hand_over(&claim.record.user_id, noted);
+        } else {
+            self.core.own.failed(claim);
+        }
+    }
+
     /// Puts the user into the queue, and starts a task for it where one is wanted.
     fn hand_over(&self, user: &str, noted: Noted) {
         let Some(Storage::Later(storage, queue)) = &self.storage else { return };
         if noted == Noted::Queue && queue.push(user) {
             let Ok(runtime) = Handle::try_current() else {
-                queue.no_worker();
+                queue.leave();
                 let error = "no task for writing can be started: the client needs a tokio runtime around its calls";
                 self.core.on_error.tell(&StorageError::new(StorageErrorKind::Other, error));
                 return;
@@ -471,8 +482,7 @@ impl UnderWay<'_> {
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         if let Some(claim) = self.claim.take() {
-            let noted = self.client.core.own.unanswered(&claim);
-            self.client.hand_over(&claim.record.user_id, noted);
+            self.client.leave_to_a_worker(claim);
         }
     }
 }

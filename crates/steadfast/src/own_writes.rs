@@ -53,15 +53,18 @@ pub(crate) struct OwnWrites {
 #[derive(Debug, Default)]
 struct Shard {
     users: HashMap<Box<str>, Own>,
-    /// The users in the order of their writes; one that was written to again stands in it again.
-    by_age: VecDeque<(Instant, u64, Box<str>)>,
+    /// Every user once, roughly in the order of their last writes: one that was written to again is moved to the end when
+    /// its turn comes.
+    by_age: VecDeque<(Instant, Box<str>)>,
 }
 
 /// What was written for a user.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Own {
     /// The clock at the last write.
     stamp: u64,
+    /// The time of it.
+    noted: Instant,
     writes: Vec<OwnWrite>,
     /// Whether the user stands in the queue, or a worker has taken them.
     with_worker: bool,
@@ -136,10 +139,16 @@ impl OwnWrites {
         if shard.users.get(user).is_some_and(|own| own.stamp > seen) {
             return Err(Overtaken);
         }
+        let now = Instant::now();
         let own = match shard.users.get_mut(user) {
             Some(own) => own,
-            None => shard.users.entry(user.into()).or_default(),
+            None => {
+                shard.by_age.push_back((now, user.into()));
+                let own = Own { stamp: 0, noted: now, writes: Vec::new(), with_worker: false };
+                shard.users.entry(user.into()).or_insert(own)
+            }
         };
+        own.noted = now;
         for claim in claims {
             match &mut writer {
                 Writer::InPlace(write) => {
@@ -158,9 +167,7 @@ impl OwnWrites {
         own.stamp = stamp;
         let queue = !own.with_worker && own.writes.iter().any(|write| write.state == State::Waiting);
         own.with_worker |= queue;
-        let now = Instant::now();
-        shard.by_age.push_back((now, stamp, user.into()));
-        shard.forget_old(now, self.memory, SHARDS);
+        shard.forget_old(now, self.memory);
         Ok(if queue { Noted::Queue } else { Noted::Settled })
     }
 
@@ -169,6 +176,14 @@ impl OwnWrites {
         let mut shard = self.shard(&claim.record.user_id);
         if let Some(own) = shard.users.get_mut(&*claim.record.user_id) {
             own.answered(claim, Some(merged));
+        }
+    }
+
+    /// The storage gave its [caller](Writer::Caller) no answer to a claim, and there is no worker to try it once more.
+    pub(crate) fn failed(&self, claim: Claim) {
+        let mut shard = self.shard(&claim.record.user_id);
+        if let Some(own) = shard.users.get_mut(&*claim.record.user_id) {
+            own.answered(claim, None);
         }
     }
 
@@ -276,23 +291,23 @@ impl OwnWrites {
 }
 
 impl Shard {
-    /// Drops what settled long ago. What the storage has not answered to stays.
-    fn forget_old(&mut self, now: Instant, memory: Memory, shards: usize) {
-        let room = memory.users.div_ceil(shards);
-        while let Some((noted, stamp, user)) = self.by_age.front() {
-            if self.users.len() <= room && now.duration_since(*noted) <= memory.keep {
-                break;
+    /// Drops what was answered long ago, or longest ago where there is too much. What the storage has not answered to stays.
+    /// A few at a time: each write adds one at most.
+    fn forget_old(&mut self, now: Instant, memory: Memory) {
+        let room = memory.users.div_ceil(SHARDS);
+        for _ in 0..4 {
+            let Some((listed, _)) = self.by_age.front() else { return };
+            if self.users.len() <= room && now.duration_since(*listed) <= memory.keep {
+                return;
             }
-            let last = self.users.get(user).filter(|own| own.stamp == *stamp);
-            let settled = last.map(|own| own.writes.iter().all(OwnWrite::is_answered));
-            let Some((noted, stamp, user)) = self.by_age.pop_front() else { break };
-            match settled {
-                Some(true) => drop(self.users.remove(&user)),
-                Some(false) => {
-                    self.by_age.push_back((now.max(noted), stamp, user));
-                    break;
-                }
-                None => {}
+            let Some((listed, user)) = self.by_age.pop_front() else { return };
+            let Some(own) = self.users.get(&user) else { continue };
+            if own.noted > listed {
+                self.by_age.push_back((own.noted, user));
+            } else if own.writes.iter().all(OwnWrite::is_answered) {
+                self.users.remove(&user);
+            } else {
+                self.by_age.push_back((now, user));
             }
         }
     }
@@ -338,19 +353,12 @@ impl Own {
     fn answered(&mut self, claim: Claim, merged: Option<Merged>) {
         let this = |write: &OwnWrite| write.state == State::UnderWay && write.claim == claim;
         let Some(place) = self.writes.iter().position(this) else { return };
-        let on_top = |write: &&mut OwnWrite| {
-            let (later, earlier) = (&write.claim.record, &claim.record);
-            write.state == State::Waiting
-                && later.campaign_key == earlier.campaign_key
-                && later.variation_name == earlier.variation_name
-        };
-        match (merged, self.writes[place + 1..].iter_mut().find(on_top)) {
-            (None, None) => self.writes[place].state = State::Failed,
-            (None, Some(later)) => {
-                later.claim = over_earlier(later.claim.clone(), &claim, State::Failed);
-                self.writes.remove(place);
+        match merged {
+            None => {
+                self.writes[place].state = State::Failed;
+                self.fold_failed(&claim.record);
             }
-            (Some(merged), _) => {
+            Some(merged) => {
                 let campaign = claim.record.campaign_key.clone();
                 self.writes[place] = OwnWrite { claim: settled(claim, merged), state: State::Settled };
                 // What was answered before says no more than this.
@@ -359,6 +367,22 @@ impl Own {
                     number += 1;
                     number > place || !write.is_answered() || write.claim.record.campaign_key != campaign
                 });
+            }
+        }
+    }
+
+    /// Makes one of a write that failed and the next one on top of it, which knows no more of the place than that one did.
+    fn fold_failed(&mut self, record: &Record) {
+        let same =
+            |one: &Record| (&one.campaign_key, &one.variation_name) == (&record.campaign_key, &record.variation_name);
+        let places: Vec<usize> =
+            (0..self.writes.len()).filter(|place| same(&self.writes[*place].claim.record)).collect();
+        // From the end: what is removed moves only places that were seen.
+        for pair in places.windows(2).rev() {
+            let (earlier, later) = (&self.writes[pair[0]], &self.writes[pair[1]]);
+            if earlier.state == State::Failed && matches!(later.state, State::Waiting | State::Failed) {
+                self.writes[pair[1]].claim = over_earlier(later.claim.clone(), &earlier.claim, State::Failed);
+                self.writes.remove(pair[0]);
             }
         }
     }
@@ -389,13 +413,15 @@ impl Own {
 }
 
 impl OwnWrite {
-    /// Whether a later claim and this come to one write. Not where only one of them must look before it writes: if that
-    /// fails, the other need not.
+    /// Whether a later claim and this come to one write. Not where their writers knew different things of the place: what
+    /// comes of both is for the storage to say, one after the other.
     fn makes_one_with(&self, claim: &Claim) -> bool {
         let same = self.claim.record.variation_name == claim.record.variation_name;
         match self.state {
             State::UnderWay => false,
-            State::Waiting => same && self.claim.was_read == claim.was_read,
+            State::Waiting => {
+                same && (&self.claim.condition, self.claim.was_read) == (&claim.condition, claim.was_read)
+            }
             State::Settled | State::Failed => same,
         }
     }

@@ -162,15 +162,25 @@ impl Queue {
         self.state().idle()
     }
 
-    /// The worker that was wanted could not be had; the next push asks for one again.
-    pub(crate) fn no_worker(&self) {
-        self.state().workers -= 1;
+    /// No more work comes: workers end when the queue is empty. Waits for that, at most so long.
+    pub(crate) fn close(&self, deadline: Duration) {
+        let end = Instant::now() + deadline;
+        let mut state = self.state();
+        state.closed = true;
+        self.work.notify_all();
+        while state.workers > 0 {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            state = self.idle.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
-    /// No more work comes: workers end when the queue is empty.
-    pub(crate) fn close(&self) {
-        self.state().closed = true;
-        self.work.notify_all();
+    /// A worker has ended and has let go of the storage, or could not be had: the next push asks for one again.
+    pub(crate) fn leave(&self) {
+        self.state().workers -= 1;
+        self.idle.notify_all();
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -27,6 +27,13 @@ impl Worker {
     }
 
     fn run(self) {
+        self.work();
+        let Worker { queue, own, storage, on_error } = self;
+        drop((own, storage, on_error));
+        queue.leave();
+    }
+
+    fn work(&self) {
         let queue = &self.queue;
         let mut state = queue.state();
         loop {
@@ -37,7 +44,6 @@ impl Worker {
                 queue.settle(&self.own, batch, answers);
                 state = queue.state();
             } else if state.closed {
-                state.workers -= 1;
                 return;
             } else {
                 state.waiting += 1;
