@@ -202,6 +202,7 @@ fn damage_is_found_and_no_user_is_named() {
     assert_eq!(run.status, 1, "{}", run.output);
     run.has_lines(&["users.redb is damaged", "✗ ", "can be read"]);
     assert!(!run.output.contains("secret"), "{}", run.output);
+    store.run("check", &["--show-users"]).has_lines(&["secret-"]);
     let json = store.run("check", &["--json"]);
     assert_eq!(json.status, 1);
     assert!(json.json()["problems"].as_u64().unwrap() > 0 && !json.output.contains("secret"));

@@ -74,6 +74,8 @@ fn a_record_that_is_damaged_or_of_a_newer_version_fails_alone_and_is_never_taken
     assert_eq!((checked.records, checked.problems), (98, 2));
     let problems: Vec<_> = checked.first_problems.iter().map(|problem| (problem.record, problem.kind)).collect();
     assert_eq!(problems, [(Some(8), StorageErrorKind::Corrupt), (Some(9), StorageErrorKind::NewerFormat)]);
+    let users: Vec<_> = checked.first_problems.iter().filter_map(|problem| problem.user.as_deref()).collect();
+    assert_eq!(users, ["user-000007", "user-000008"]);
 
     let storage = EmbeddedStorage::open(folder.file()).unwrap();
     let kind = |result: Result<_, steadfast_storage::StorageError>| result.map(|_: ()| ()).unwrap_err().kind();

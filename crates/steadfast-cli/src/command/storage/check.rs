@@ -12,13 +12,14 @@ use steadfast::storage::{EmbeddedStorage, StorageErrorKind};
 use super::StorageArgument;
 use crate::failure::Failure;
 use crate::terminal::style::{self, paint};
-use crate::terminal::text::{counted, grouped};
+use crate::terminal::text::{counted, grouped, shown};
 use crate::terminal::{print, print_json};
 
 /// Check a storage file
 ///
 /// Reads all of it: the checksum of every page, that its parts fit together, every record. Nothing is written to it,
-/// whatever is wrong with it. Records are named by their place, never by their user.
+/// whatever is wrong with it. Records are named by their place, and by their user only where that is asked for: a user
+/// whose record is damaged can be erased with `storage forget`, or written anew with `storage put`.
 ///
 /// Exit status: 0 it is fine, 1 something is wrong with it, 2 could not start.
 #[derive(Debug, Args)]
@@ -27,6 +28,9 @@ use crate::terminal::{print, print_json};
 pub(super) struct Arguments {
     #[command(flatten)]
     storage: StorageArgument,
+    /// Name the users whose records are damaged
+    #[arg(long)]
+    show_users: bool,
     /// Print one JSON object instead of text
     #[arg(long)]
     json: bool,
@@ -41,10 +45,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             records: 0,
             users: 0,
             problems: 1,
-            first_problems: vec![Problem { record: None, kind: error.kind(), message: error.to_string() }],
+            first_problems: vec![Problem { record: None, user: None, kind: error.kind(), message: error.to_string() }],
         },
         Err(error) => return Err(Failure::storage(&error)),
     };
+    let mut checked = checked;
+    if !arguments.show_users {
+        checked.first_problems.iter_mut().for_each(|problem| problem.user = None);
+    }
     if arguments.json {
         print_json(&to_json(file, &checked))?;
     } else {
@@ -61,7 +69,8 @@ fn report(file: &Path, checked: &Checked) -> String {
     }
     let mut report = format!("{}\n", paint(style::BAD, format!("{name} is damaged")));
     for problem in &checked.first_problems {
-        let place = problem.record.map_or_else(String::new, |record| format!("record {}: ", grouped(record)));
+        let user = problem.user.as_ref().map_or_else(String::new, |user| format!(" of {}", shown(user)));
+        let place = problem.record.map_or_else(String::new, |record| format!("record {}{user}: ", grouped(record)));
         let _ = writeln!(report, "  {} {place}{}", paint(style::BAD, '✗'), problem.message);
     }
     let told = checked.first_problems.len() as u64;
@@ -76,7 +85,13 @@ fn to_json(file: &Path, checked: &Checked) -> Value {
     let problems: Vec<Value> = checked
         .first_problems
         .iter()
-        .map(|problem| json!({ "record": problem.record, "message": problem.message }))
+        .map(|problem| {
+            let mut told = json!({ "record": problem.record, "message": problem.message });
+            if let Some(user) = &problem.user {
+                told["userId"] = user.as_str().into();
+            }
+            told
+        })
         .collect();
     json!({
         "file": file.display().to_string(),

@@ -32,6 +32,8 @@ pub struct Checked {
 pub struct Problem {
     /// Which record it is, counted from one in the order of the file; none where it is the file as a whole.
     pub record: Option<u64>,
+    /// Whose record it is, where that can be read: whoever mends the file must know whom to erase or write anew.
+    pub user: Option<String>,
     /// [`StorageErrorKind::Corrupt`], or [`StorageErrorKind::NewerFormat`] for a record of a newer version.
     pub kind: StorageErrorKind,
     /// What it is, for people; without the user's id.
@@ -45,10 +47,12 @@ impl Checked {
         self.problems == 0
     }
 
-    fn add(&mut self, record: Option<u64>, error: &StorageError) {
+    fn add(&mut self, place: Option<(u64, &[u8])>, error: &StorageError) {
         self.problems += 1;
         if self.first_problems.len() < TOLD {
-            self.first_problems.push(Problem { record, kind: error.kind(), message: error.to_string() });
+            let user = place.and_then(|(_, key)| key::split(key)).and_then(|(user, _)| key::user(user));
+            let record = place.map(|(number, _)| number);
+            self.first_problems.push(Problem { record, user, kind: error.kind(), message: error.to_string() });
         }
     }
 }
@@ -93,7 +97,7 @@ fn read_all(database: &Database, path: &Path, checked: &mut Checked) -> Result<(
         let key = key.value();
         number += 1;
         if let Err(flaw) = decode(key, value.value()) {
-            checked.add(Some(number), &flawed(path, flaw));
+            checked.add(Some((number, key)), &flawed(path, flaw));
             continue;
         }
         checked.records += 1;
