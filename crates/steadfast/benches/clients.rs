@@ -18,6 +18,7 @@ use steadfast::storage::{Claim, MemoryStorage, Merged, StorageError, UserStorage
 /// As many users as the floor's map holds records.
 const USERS: u64 = 100_000;
 const KEY: &str = "campaign-1";
+const VARIATIONS: [&str; 3] = ["Control", "Variation-1", "Variation-2"];
 
 fn settings() -> Arc<Settings> {
     let text = r#"{"accountId":888888,"version":1,"sdkKey":"k","campaigns":[{"id":1,"key":"campaign-1",
@@ -31,9 +32,10 @@ fn users() -> Vec<String> {
     (0..USERS).map(|number| format!("{:020x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect()
 }
 
-/// What nobody can do without: the hash, a look-up of the campaign, a scan of its ranges, a look-up of the record.
+/// What nobody can do without: the hash, a look-up of the campaign, a scan of its ranges, a look-up of the record, and of
+/// the variation that it names.
 struct Floor {
-    campaigns: HashMap<String, Vec<Range>>,
+    campaigns: HashMap<String, (Vec<Range>, [&'static str; 3])>,
     records: HashMap<String, Record>,
 }
 
@@ -41,7 +43,7 @@ impl Floor {
     fn new(users: &[String]) -> Self {
         let record = |user: &String| (user.clone(), Record::new(user.as_str(), KEY, "Variation-1"));
         Floor {
-            campaigns: HashMap::from([(KEY.to_owned(), allocate([33.3333; 3]).collect())]),
+            campaigns: HashMap::from([(KEY.to_owned(), (allocate([33.3333; 3]).collect(), VARIATIONS))]),
             records: users.iter().map(record).collect(),
         }
     }
@@ -49,9 +51,11 @@ impl Floor {
     fn decide(&self, user: &str) -> bool {
         let hash = Murmur3::new().hash_text(user, HashInput::Utf16LowBytes);
         let bucket = bucket(hash, BUCKETS, 1.0);
-        let ranges = self.campaigns.get(KEY);
-        ranges.is_some_and(|ranges| ranges.iter().any(|range| range.contains(bucket)))
-            && self.records.contains_key(user)
+        let Some((ranges, variations)) = self.campaigns.get(black_box(KEY)) else { return false };
+        let range = ranges.iter().position(|range| range.contains(bucket));
+        let stored = self.records.get(user).map(|record| &*record.variation_name);
+        let stored = stored.and_then(|stored| variations.iter().position(|variation| *variation == stored));
+        stored.or(range).is_some()
     }
 }
 

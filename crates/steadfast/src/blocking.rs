@@ -295,10 +295,10 @@ impl Client {
         let mut call = Call::new(&self.core, user, options);
         loop {
             let outcome = self.decide(&call, begin(call.request())?);
-            match self.note(&call, drive::claims(&outcome)) {
+            match self.note(&call, outcome.claims()) {
                 Err(Overtaken) => call.again(options),
                 Ok(noted) => {
-                    call.perform(&outcome, || self.hand_over(user, noted));
+                    call.perform(&outcome, noted, || self.hand_over(user, noted));
                     return Ok(outcome);
                 }
             }
@@ -330,7 +330,8 @@ impl Client {
             let Some(claim) = claims.pop() else { continue };
             match storage.merge(claim.clone()) {
                 Err(error) => {
-                    call.perform(&decision, || self.leave_to_a_worker(claim.clone()));
+                    call.perform(&decision, Noted::Settled, || {});
+                    self.leave_to_a_worker(claim);
                     return Ok(Confirmed { decision, confirmation: Confirmation::Unconfirmed(error) });
                 }
                 Ok(merged) => {

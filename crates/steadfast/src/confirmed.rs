@@ -9,7 +9,7 @@
 use steadfast_engine::{Decision, Effect, Reason, Record};
 use steadfast_storage::{Claim, Condition, Merged, Outcome, StorageError, StorageErrorKind};
 
-use crate::drive::{self, Claims};
+use crate::drive::{Claims, Outcome as _};
 use crate::own_writes::OwnWrites;
 
 /// So often a decision is made again because somebody else was faster. Each time something else is stored, which on one
@@ -41,7 +41,7 @@ pub enum Confirmation {
 
 /// What must be claimed before a decision is confirmed; none where there is nothing to wait for.
 pub(crate) fn to_claim(decision: &Decision<'_>, own: &OwnWrites) -> Claims {
-    let claims = drive::claims(decision);
+    let claims = decision.claims();
     if !claims.is_empty() || decision.reason() != Reason::Stored {
         return claims;
     }

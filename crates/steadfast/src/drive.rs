@@ -26,6 +26,9 @@ use crate::queue::Queue;
 
 /// What a verb comes to, as far as a driver is concerned.
 pub(crate) trait Outcome {
+    /// What it wants to be written.
+    fn claims(&self) -> Claims;
+
     /// Shows each effect, in order.
     fn each_effect(&self, see: impl FnMut(Effect<'_, '_>));
 
@@ -146,8 +149,15 @@ impl<'a> Call<'a> {
         self.adopted.push(winner);
     }
 
-    /// What happens when a decision is final. The record is handed over by `hand_over`, once, where it has its turn.
-    pub(crate) fn perform(&self, outcome: &impl Outcome, mut hand_over: impl FnMut()) {
+    /// What happens when a decision is final. The record is handed over by `hand_over`, once, where it has its turn; where
+    /// nobody else is interested, at once.
+    pub(crate) fn perform(&self, outcome: &impl Outcome, noted: Noted, mut hand_over: impl FnMut()) {
+        if self.core.events.is_none() && self.core.hook.is_none() {
+            if noted == Noted::Queue {
+                hand_over();
+            }
+            return outcome.each_decision(log);
+        }
         let mut handed_over = false;
         outcome.each_effect(|effect| match effect {
             Effect::Send(event) => self.core.send(&event),
@@ -167,7 +177,7 @@ impl<'a> Call<'a> {
 
     /// A decision that the storage has answered to, with its effects.
     pub(crate) fn confirmed<'d>(&self, decision: Decision<'d>) -> Confirmed<'d> {
-        self.perform(&decision, || {});
+        self.perform(&decision, Noted::Settled, || {});
         Confirmed { confirmation: self.confirmation(&decision), decision }
     }
 
@@ -185,17 +195,6 @@ impl<'a> Call<'a> {
     fn adopted(&self, campaign: &str) -> Option<&Record> {
         self.adopted.iter().find(|record| record.campaign_key == campaign)
     }
-}
-
-/// What the outcome wants to be written.
-pub(crate) fn claims(outcome: &impl Outcome) -> Claims {
-    let mut claims = Claims::new();
-    outcome.each_effect(|effect| {
-        if let Effect::Store(write) = effect {
-            claims.push(Claim::from(&write));
-        }
-    });
-    claims
 }
 
 /// What a storage that answers in place says to a question.
@@ -268,6 +267,10 @@ fn log(decision: &Decision<'_>) {
 }
 
 impl Outcome for Decision<'_> {
+    fn claims(&self) -> Claims {
+        self.write().iter().map(Claim::from).collect()
+    }
+
     fn each_effect(&self, see: impl FnMut(Effect<'_, '_>)) {
         self.effects().for_each(see);
     }
@@ -278,6 +281,11 @@ impl Outcome for Decision<'_> {
 }
 
 impl Outcome for Tracking<'_> {
+    fn claims(&self) -> Claims {
+        let decisions = self.campaigns().iter().filter_map(|campaign| campaign.decision().ok());
+        decisions.filter_map(Decision::write).map(|write| Claim::from(&write)).collect()
+    }
+
     fn each_effect(&self, see: impl FnMut(Effect<'_, '_>)) {
         self.effects().for_each(see);
     }

@@ -320,10 +320,10 @@ impl Client {
         let mut call = Call::new(&self.core, user, options);
         loop {
             let outcome = self.decide(&call, begin(call.request())?).await;
-            match self.note(&call, drive::claims(&outcome)) {
+            match self.note(&call, outcome.claims()) {
                 Err(Overtaken) => call.again(options),
                 Ok(noted) => {
-                    call.perform(&outcome, || self.hand_over(user, noted));
+                    call.perform(&outcome, noted, || self.hand_over(user, noted));
                     return Ok(outcome);
                 }
             }
@@ -357,7 +357,7 @@ impl Client {
             let answer = self.merge(storage, claim.clone()).await;
             match answer {
                 Err(error) => {
-                    call.perform(&decision, || {});
+                    call.perform(&decision, Noted::Settled, || {});
                     drop(under_way);
                     return Ok(Confirmed { decision, confirmation: Confirmation::Unconfirmed(error) });
                 }

@@ -23,12 +23,6 @@ pub struct Decision<'a> {
     verb: Verb,
     verdict: Verdict,
     goal: Option<Goal>,
-    details: Option<Box<Details>>,
-}
-
-/// What only some decisions have. In a box of its own, because every decision is moved a few times.
-#[derive(Debug)]
-struct Details {
     /// The record that the storage gave.
     stored: Option<Arc<Record>>,
     trace: Option<Box<Trace>>,
@@ -62,8 +56,7 @@ impl<'a> Decision<'a> {
         stored: Option<Arc<Record>>,
         trace: Option<Box<Trace>>,
     ) -> Self {
-        let details = (stored.is_some() || trace.is_some()).then(|| Box::new(Details { stored, trace }));
-        Decision { request, campaign, verb, verdict, goal: None, details }
+        Decision { request, campaign, verb, verdict, goal: None, stored, trace }
     }
 
     /// The same decision, of `track`, about the goal at this place: counted unless the record lists it already
@@ -138,7 +131,7 @@ impl<'a> Decision<'a> {
             Basis::FromCaller(place) | Basis::StaleFromCaller(place) => {
                 self.request.options.user_storage_data.records().get(place as usize)
             }
-            Basis::Stored | Basis::Stale => self.details.as_ref().and_then(|details| details.stored.as_deref()),
+            Basis::Stored | Basis::Stale => self.stored.as_deref(),
             Basis::NotConsulted | Basis::NoStorage | Basis::Absent | Basis::AbsentByCaller | Basis::Unknown => None,
         }
     }
@@ -152,7 +145,7 @@ impl<'a> Decision<'a> {
     /// The stages, where the request was [traced](super::Request::traced).
     #[must_use]
     pub fn trace(&self) -> Option<&Trace> {
-        self.details.as_ref().and_then(|details| details.trace.as_deref())
+        self.trace.as_deref()
     }
 
     /// Whether the feature is on for the user: in a rollout, whenever they get a variation; in a feature test, as the
@@ -232,8 +225,9 @@ impl<'a> Decision<'a> {
         }
     }
 
-    /// What is written to the storage, if anything is.
-    fn write(&self) -> Option<Write<'_>> {
+    /// What is written to the storage, if anything is: the record among the [effects](Self::effects).
+    #[must_use]
+    pub fn write(&self) -> Option<Write<'_>> {
         let request = &self.request;
         let variation = self.variation()?;
         if !request.policy.has_storage {

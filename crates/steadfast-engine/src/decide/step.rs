@@ -146,12 +146,10 @@ impl Known {
     }
 }
 
-/// The question of a verb on one campaign. In a box, so that a decision that asks nothing does not carry its weight.
+/// The question of a verb on one campaign. Not in a box: it weighs little more than the decision, and a user who is
+/// stored would pay for the box each time.
 #[derive(Debug)]
-pub struct NeedsStored<'a>(Box<Pending<'a>>);
-
-#[derive(Debug)]
-struct Pending<'a> {
+pub struct NeedsStored<'a> {
     request: Request<'a>,
     campaign: CampaignIndex,
     verb: Verb,
@@ -164,21 +162,20 @@ impl<'a> Question for NeedsStored<'a> {
     type Output = Decision<'a>;
 
     fn keys(&self) -> impl ExactSizeIterator<Item = StoredKey<'_>> {
-        let request = &self.0.request;
-        self.0.wanted.iter().map(|index| StoredKey { user: &request.user, campaign: &request.settings.at(*index).key })
+        let request = &self.request;
+        self.wanted.iter().map(|index| StoredKey { user: &request.user, campaign: &request.settings.at(*index).key })
     }
 
-    fn resume(self, answers: impl IntoIterator<Item = Answer>) -> Step<Self> {
-        let mut pending = self.0;
-        pending.known.learn(&pending.wanted, answers);
-        let call = Call { request: &pending.request, campaign: pending.campaign, verb: pending.verb };
-        match decide(&call, &pending.known, &mut pending.trace) {
+    fn resume(mut self, answers: impl IntoIterator<Item = Answer>) -> Step<Self> {
+        self.known.learn(&self.wanted, answers);
+        let call = Call { request: &self.request, campaign: self.campaign, verb: self.verb };
+        match decide(&call, &self.known, &mut self.trace) {
             Err(wanted) => {
-                pending.wanted = wanted;
-                Step::NeedsStored(NeedsStored(pending))
+                self.wanted = wanted;
+                Step::NeedsStored(self)
             }
             Ok(verdict) => {
-                let Pending { request, campaign, verb, known, trace, .. } = *pending;
+                let NeedsStored { request, campaign, verb, known, trace, .. } = self;
                 Step::Done(Decision::new(request, campaign, verb, verdict, known.into_record(campaign), trace))
             }
         }
@@ -193,7 +190,7 @@ pub(crate) fn begin(request: Request<'_>, campaign: CampaignIndex, verb: Verb) -
         Ok(verdict) => Step::Done(Decision::new(request, campaign, verb, verdict, None, trace)),
         Err(wanted) => {
             let known = Known::nothing();
-            Step::NeedsStored(NeedsStored(Box::new(Pending { request, campaign, verb, known, wanted, trace })))
+            Step::NeedsStored(NeedsStored { request, campaign, verb, known, wanted, trace })
         }
     }
 }

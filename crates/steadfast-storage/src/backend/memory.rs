@@ -1,9 +1,11 @@
 //! `memory:` keeps records as long as the process lives: for tests, for batches, and as the model of the others.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+use smallvec::SmallVec;
 use steadfast_engine::{Answer, Record};
 
 use crate::error::StorageError;
@@ -17,11 +19,19 @@ const SHARDS: usize = 64;
 /// A list of fewer records than this grows one by one: doubling it would leave most of the memory empty.
 const SHORT: usize = 4;
 
-/// A user's records, sorted by campaign key: most users have a few, and a list holds nothing but them.
-#[derive(Debug, Default)]
-struct Campaigns(Vec<Arc<Record>>);
+/// A user's records, sorted by campaign key, at least one: many users have one, which needs no list.
+#[derive(Debug)]
+struct User(SmallVec<[Arc<Record>; 1]>);
 
-impl Campaigns {
+/// Users, found by the id that their records have: a table of ids beside them would double the memory, and one more
+/// place to look at costs more than the hash.
+type Users = HashTable<User>;
+
+impl User {
+    fn id(&self) -> &str {
+        self.0.first().map_or("", |record| &record.user_id)
+    }
+
     fn get(&self, campaign: &str) -> Option<&Arc<Record>> {
         self.place(campaign).ok().map(|place| &self.0[place])
     }
@@ -30,8 +40,7 @@ impl Campaigns {
         self.0.iter().map(|record| Record::clone(record))
     }
 
-    fn put(&mut self, record: Record) {
-        let record = Arc::new(record);
+    fn put(&mut self, record: Arc<Record>) {
         match self.place(&record.campaign_key) {
             Ok(place) => self.0[place] = record,
             Err(place) => {
@@ -51,15 +60,23 @@ impl Campaigns {
 /// A storage in memory. Merging is atomic.
 #[derive(Debug)]
 pub struct MemoryStorage {
-    shards: Box<[Mutex<HashMap<String, Campaigns>>]>,
+    shards: Box<[Mutex<Users>]>,
+    /// Nobody can foresee it, so nobody can choose ids that fall into one place.
     hasher: RandomState,
+}
+
+/// The place of a user: a shard, locked, and the hash that finds them in it.
+struct Place<'s> {
+    users: MutexGuard<'s, Users>,
+    hash: u64,
+    hasher: &'s RandomState,
 }
 
 impl MemoryStorage {
     /// An empty storage.
     #[must_use]
     pub fn new() -> Self {
-        MemoryStorage { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
+        MemoryStorage { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::default() }
     }
 
     /// All records, sorted by user id, then campaign key, by their UTF-8 bytes.
@@ -67,16 +84,39 @@ impl MemoryStorage {
     pub fn records(&self) -> Vec<Record> {
         let mut records: Vec<Record> = Vec::new();
         for shard in &self.shards {
-            records.extend(locked(shard).values().flat_map(Campaigns::records));
+            records.extend(locked(shard).iter().flat_map(User::records));
         }
         records.sort_by(|one, other| (&one.user_id, &one.campaign_key).cmp(&(&other.user_id, &other.campaign_key)));
         records
     }
 
-    fn shard(&self, user: &str) -> MutexGuard<'_, HashMap<String, Campaigns>> {
-        #[expect(clippy::cast_possible_truncation, reason = "any part of a hash chooses a shard")]
-        let place = self.hasher.hash_one(user) as usize % SHARDS;
-        locked(&self.shards[place])
+    fn place(&self, user: &str) -> Place<'_> {
+        let hash = self.hasher.hash_one(user);
+        // The table goes by the lowest and the highest bits.
+        let shard = (hash >> 32) as usize % SHARDS;
+        Place { users: locked(&self.shards[shard]), hash, hasher: &self.hasher }
+    }
+}
+
+impl Place<'_> {
+    fn user(&self, user: &str) -> Option<&User> {
+        self.users.find(self.hash, |one| one.id() == user)
+    }
+
+    fn record(&self, user: &str, campaign: &str) -> Option<&Arc<Record>> {
+        self.user(user)?.get(campaign)
+    }
+
+    fn put(&mut self, record: Record) {
+        let record = Arc::new(record);
+        match self.users.find_mut(self.hash, |one| one.id() == record.user_id) {
+            Some(user) => user.put(record),
+            None => {
+                let hasher = self.hasher;
+                self.users
+                    .insert_unique(self.hash, User(SmallVec::from_elem(record, 1)), |one| hasher.hash_one(one.id()));
+            }
+        }
     }
 }
 
@@ -93,45 +133,45 @@ impl Default for MemoryStorage {
 
 impl UserStorage for MemoryStorage {
     fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
-        Ok(self.shard(user).get(user).and_then(|campaigns| campaigns.get(campaign)).map(|record| Record::clone(record)))
+        Ok(self.place(user).record(user, campaign).map(|record| Record::clone(record)))
     }
 
     fn set(&self, record: Record) -> Result<(), StorageError> {
-        let mut shard = self.shard(&record.user_id);
-        shard.entry(record.user_id.clone()).or_default().put(record);
+        self.place(&record.user_id).put(record);
         Ok(())
     }
 
     fn look_up(&self, user: &str, campaign: &str) -> Answer {
-        let shard = self.shard(user);
-        let stored = shard.get(user).and_then(|campaigns| campaigns.get(campaign));
-        stored.map_or(Answer::Absent, |record| Answer::Found(Arc::clone(record)))
+        let place = self.place(user);
+        place.record(user, campaign).map_or(Answer::Absent, |record| Answer::Found(Arc::clone(record)))
     }
 
     fn get_many(&self, user: &str, campaigns: &[&str]) -> Vec<Answer> {
-        let shard = self.shard(user);
-        let stored = shard.get(user);
+        let place = self.place(user);
+        let stored = place.user(user);
         let record = |campaign: &&str| stored.and_then(|stored| stored.get(campaign)).cloned();
         campaigns.iter().map(|campaign| record(campaign).map_or(Answer::Absent, Answer::Found)).collect()
     }
 
     fn merge(&self, claim: Claim) -> Result<Merged, StorageError> {
-        let mut shard = self.shard(&claim.record.user_id);
-        let stored = shard.get(&claim.record.user_id).and_then(|campaigns| campaigns.get(&claim.record.campaign_key));
-        let stored = stored.map(|record| &**record);
+        let mut place = self.place(&claim.record.user_id);
+        let stored = place.record(&claim.record.user_id, &claim.record.campaign_key).map(|record| &**record);
         let merged = merge(stored, &claim);
         if stored != Some(&merged.record) {
-            shard.entry(claim.record.user_id).or_default().put(merged.record.clone());
+            place.put(merged.record.clone());
         }
         Ok(merged)
     }
 
     fn records_of(&self, user: &str) -> Result<Vec<Record>, StorageError> {
-        Ok(self.shard(user).get(user).into_iter().flat_map(Campaigns::records).collect())
+        Ok(self.place(user).user(user).into_iter().flat_map(User::records).collect())
     }
 
     fn erase(&self, user: &str) -> Result<u64, StorageError> {
-        Ok(self.shard(user).remove(user).map_or(0, |campaigns| campaigns.0.len() as u64))
+        let mut place = self.place(user);
+        let hash = place.hash;
+        let entry = place.users.find_entry(hash, |one| one.id() == user);
+        Ok(entry.map_or(0, |entry| entry.remove().0.0.len() as u64))
     }
 
     /// A page is a shard, however many records it has.
@@ -140,7 +180,7 @@ impl UserStorage for MemoryStorage {
         let Some(shard) = self.shards.get(usize::from(place)) else {
             return Ok(Page { records: Vec::new(), next: None });
         };
-        let records = locked(shard).values().flat_map(Campaigns::records).collect();
+        let records = locked(shard).iter().flat_map(User::records).collect();
         let next = (usize::from(place) + 1 < self.shards.len()).then(|| Cursor::new([place + 1]));
         Ok(Page { records, next })
     }
