@@ -6,7 +6,9 @@
 //! ```
 //!
 //! What to look at: each visit takes the second of the one look-up that its program asks for. No call waits for another,
-//! and nobody waits for the two seconds of a write. Between the visits the weights are turned round; the user stays.
+//! and nobody waits for the two seconds of a write. Between the visits the weights are turned round; the user stays. What
+//! is read after a visit is read by the writer, who looks at the place first: data that a caller passed is not the
+//! storage's word.
 
 #![expect(clippy::print_stdout, reason = "a program that shows something")]
 
