@@ -21,3 +21,8 @@ pub use queue::Unfinished;
 
 pub use steadfast_engine as engine;
 pub use steadfast_storage as storage;
+
+/// The programs in `docs/storage.md`, which are tested as those of the README are.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/storage.md")]
+mod document_on_storages {}
