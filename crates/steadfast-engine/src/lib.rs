@@ -38,5 +38,5 @@ pub use policy::Policy;
 pub use segment::{Actual, ConditionOutcome, SegmentNumbers, pattern};
 pub use settings::Settings;
 pub use shared::{Apart, Shared};
-pub use stored::{GoalList, Record, RecordError, UserStorageData};
+pub use stored::{GoalList, Record, RecordError, RecordTextError, UserStorageData};
 pub use verb::{TrackTarget, Tracking};

@@ -60,6 +60,15 @@ pub enum RecordError {
     UserNotText,
 }
 
+/// Why a text is no record.
+#[derive(Debug)]
+pub enum RecordTextError {
+    /// It is not JSON.
+    NotJson(serde_json::Error),
+    /// It is JSON, and no record.
+    NoRecord(RecordError),
+}
+
 impl Record {
     /// A decision that was made and activated, without goals.
     #[must_use]
@@ -101,6 +110,30 @@ impl Record {
             activated: json.get("activated") != Some(&Json::Bool(false)),
             meta_data: json.get("metaData").filter(|data| matches!(data, Json::Object(_))).map(Json::to_value),
         })
+    }
+
+    /// Reads the text of a record in the document's form, as [`from_json`](Self::from_json) does, and its metadata to the
+    /// last digit: what is read for a decision has the numbers of JavaScript.
+    ///
+    /// ```
+    /// use steadfast_engine::Record;
+    ///
+    /// let text = r#"{"userId":"Ashley","campaignKey":"ab","variationName":"Control","goalIdentifier":"buy"}"#;
+    /// let record = Record::from_text(text)?;
+    /// assert_eq!(record.to_json().to_string(), serde_json::from_str::<serde_json::Value>(text)?.to_string());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When it is not JSON, or a field without which there is no decision is missing or of the wrong type.
+    pub fn from_text(text: &str) -> Result<Record, RecordTextError> {
+        let json = Json::parse(text).map_err(RecordTextError::NotJson)?;
+        let mut record = Record::from_json(&json).map_err(RecordTextError::NoRecord)?;
+        if record.meta_data.is_some() {
+            let mut exact: serde_json::Value = serde_json::from_str(text).map_err(RecordTextError::NotJson)?;
+            record.meta_data = exact.get_mut("metaData").map(serde_json::Value::take);
+        }
+        Ok(record)
     }
 
     /// The record in the document's form.
@@ -281,6 +314,24 @@ impl fmt::Display for RecordError {
 
 impl std::error::Error for RecordError {}
 
+impl fmt::Display for RecordTextError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RecordTextError::NotJson(error) => write!(formatter, "is not JSON: {error}"),
+            RecordTextError::NoRecord(error) => error.fmt(formatter),
+        }
+    }
+}
+
+impl std::error::Error for RecordTextError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            RecordTextError::NotJson(error) => Some(error),
+            RecordTextError::NoRecord(error) => Some(error),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -322,6 +373,13 @@ mod tests {
         let text = record.to_json().to_string();
         let json = Json::parse(&text).expect("written by us");
         assert_eq!(Record::from_json(&json), Ok(record));
+    }
+
+    #[test]
+    fn metadata_is_read_to_the_last_digit() {
+        let mut record = Record::new("u", "ab", "Control");
+        record.meta_data = Some(serde_json::json!({"order": u64::MAX, "exact": 9_007_199_254_740_993_u64}));
+        assert_eq!(Record::from_text(&record.to_json().to_string()).expect("written by us"), record);
     }
 
     #[test]

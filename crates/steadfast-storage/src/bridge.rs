@@ -113,6 +113,7 @@ impl<S: UserStorage + 'static> AsyncUserStorage for Offloaded<S> {
 pub struct Waited<S> {
     storage: Arc<S>,
     deadline: Duration,
+    write_deadline: Duration,
     /// Always there; taken when dropped.
     runtime: Option<Runtime>,
 }
@@ -126,11 +127,18 @@ impl<S: AsyncUserStorage + 'static> Waited<S> {
     pub fn new(storage: S, deadline: Duration) -> std::io::Result<Self> {
         let runtime =
             Builder::new_multi_thread().worker_threads(1).thread_name("steadfast-storage").enable_all().build()?;
-        Ok(Waited { storage: Arc::new(storage), deadline, runtime: Some(runtime) })
+        Ok(Waited { storage: Arc::new(storage), deadline, write_deadline: deadline, runtime: Some(runtime) })
     }
 
-    /// Waits for `work`, at most until the deadline. A read that is late is given up; a write is not.
-    fn wait<R, F>(&self, gives_up: bool, work: impl FnOnce(Arc<S>) -> F) -> Result<R, StorageError>
+    /// The same, which waits so long for a write.
+    #[must_use]
+    pub fn with_write_deadline(mut self, deadline: Duration) -> Self {
+        self.write_deadline = deadline;
+        self
+    }
+
+    /// Waits for `work`, at most until the deadline.
+    fn wait<R, F>(&self, deadline: Duration, gives_up: bool, work: impl FnOnce(Arc<S>) -> F) -> Result<R, StorageError>
     where
         R: Send + 'static,
         F: Future<Output = R> + Send + 'static,
@@ -144,12 +152,12 @@ impl<S: AsyncUserStorage + 'static> Waited<S> {
             // Whoever waited may be gone.
             let _ = sender.send(future.await);
         });
-        receiver.recv_timeout(self.deadline).map_err(|error| match error {
+        receiver.recv_timeout(deadline).map_err(|error| match error {
             mpsc::RecvTimeoutError::Timeout => {
                 if gives_up {
                     task.abort();
                 }
-                let deadline = self.deadline.as_millis();
+                let deadline = deadline.as_millis();
                 StorageError::new(
                     StorageErrorKind::TimedOut,
                     format!("the storage did not answer within {deadline} ms"),
@@ -159,20 +167,22 @@ impl<S: AsyncUserStorage + 'static> Waited<S> {
         })
     }
 
+    /// A read that is late is given up.
     fn read<R, F>(&self, work: impl FnOnce(Arc<S>) -> F) -> Result<R, StorageError>
     where
         R: Send + 'static,
         F: Future<Output = R> + Send + 'static,
     {
-        self.wait(true, work)
+        self.wait(self.deadline, true, work)
     }
 
+    /// A write that is late is not: it may yet be done.
     fn write<R, F>(&self, work: impl FnOnce(Arc<S>) -> F) -> Result<R, StorageError>
     where
         R: Send + 'static,
         F: Future<Output = R> + Send + 'static,
     {
-        self.wait(false, work)
+        self.wait(self.write_deadline, false, work)
     }
 }
 

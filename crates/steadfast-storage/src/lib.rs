@@ -27,5 +27,5 @@ pub use error::{StorageError, StorageErrorKind};
 pub use held::HeldUserStorage;
 pub use merge::{Claim, Condition, Merged, Outcome};
 pub use page::{Cursor, Page};
-pub use steadfast_engine::{Answer, GoalList, Record, StorageFailure};
+pub use steadfast_engine::{Answer, GoalList, Record, RecordTextError, StorageFailure};
 pub use user_storage::{AsyncUserStorage, UserStorage, Writes};

@@ -134,6 +134,15 @@ fn nobody_waits_longer_than_the_deadline_for_a_storage_that_never_answers() {
 }
 
 #[test]
+fn a_write_may_take_longer_than_a_look_up() {
+    let storage = Waited::new(Slow::answering(Duration::from_millis(100)), Duration::from_millis(20)).unwrap();
+    assert_eq!(storage.get("Ashley", "ab").unwrap_err().kind(), StorageErrorKind::TimedOut);
+    let storage = storage.with_write_deadline(PATIENCE);
+    storage.set(record()).unwrap();
+    assert_eq!(storage.get("Ashley", "ab").unwrap_err().kind(), StorageErrorKind::TimedOut);
+}
+
+#[test]
 fn a_storage_that_panics_has_failed() {
     let storage = waited(Slow { panics: true, ..Slow::answering(Duration::ZERO) });
     assert_eq!(storage.get("Ashley", "ab").unwrap_err().kind(), StorageErrorKind::Other);

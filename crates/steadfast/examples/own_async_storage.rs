@@ -19,7 +19,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use steadfast::Client;
-use steadfast::engine::settings::wire::Json;
 use steadfast::engine::{Options, Record, Settings, TrackTarget};
 use steadfast::storage::{AsyncUserStorage, StorageError, StorageErrorKind};
 use tokio::fs;
@@ -41,7 +40,7 @@ impl AsyncUserStorage for Folder {
             Err(error) => return Err(failed(error)),
         };
         let corrupt = || StorageError::new(StorageErrorKind::Corrupt, "a record in the folder cannot be read");
-        read(&text).ok_or_else(corrupt).map(Some)
+        Record::from_text(&text).map(Some).map_err(|_| corrupt())
     }
 
     async fn set(&self, record: Record) -> Result<(), StorageError> {
@@ -67,15 +66,6 @@ impl Folder {
     fn place(&self, user: &str, campaign: &str) -> PathBuf {
         self.path.join(file_name(user)).join(file_name(campaign) + ".json")
     }
-}
-
-/// A record in the document's form. Its metadata is read apart: the engine reads numbers as JavaScript does, which rounds
-/// large whole ones.
-fn read(text: &str) -> Option<Record> {
-    let record = Record::from_json(&Json::parse(text).ok()?).ok()?;
-    let mut fields: serde_json::Value = serde_json::from_str(text).ok()?;
-    let meta_data = fields.get_mut("metaData").map(serde_json::Value::take).filter(serde_json::Value::is_object);
-    Some(Record { meta_data, ..record })
 }
 
 /// Any text as the name of a file: letters and digits stand for themselves. A file system has no room for long names,

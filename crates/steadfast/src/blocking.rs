@@ -63,13 +63,13 @@ impl Builder<Arc<dyn UserStorage>> {
         self
     }
 
-    /// Keeps decisions in a storage that answers later, and waits for it at most for [`Limits::look_up`] (of the limits
-    /// that were given before this): see [`Waited`].
+    /// Keeps decisions in a storage that answers later, and waits for it at most for [`Limits::look_up`] and
+    /// [`Limits::write`], of the limits that were given before this: see [`Waited`].
     ///
     /// # Errors
     /// When the thread that the storage runs on cannot be started.
     pub fn async_storage(self, storage: impl AsyncUserStorage + 'static) -> std::io::Result<Self> {
-        let waited = Waited::new(storage, self.limits.look_up)?;
+        let waited = Waited::new(storage, self.limits.look_up)?.with_write_deadline(self.limits.write);
         Ok(self.storage(waited))
     }
 

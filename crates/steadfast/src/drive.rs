@@ -94,8 +94,14 @@ impl<'a> Call<'a> {
         if self.core.traced { request.traced() } else { request }
     }
 
-    /// Brings what the storage answered to a question up to date with what this process has written.
+    /// Brings what the storage answered to a question up to date with what this process has written. Why it could not
+    /// answer is logged.
     pub(crate) fn bring_up_to_date(&self, need: &impl Question, answers: &mut Answers) {
+        for (key, answer) in need.keys().zip(&*answers) {
+            if let Answer::Failed(failure) = answer {
+                tracing::warn!(campaign = key.campaign, %failure, "a look-up failed");
+            }
+        }
         self.core.own.over(self.user, need.keys().map(|key| key.campaign).zip(answers.iter_mut()));
         for (key, answer) in need.keys().zip(answers) {
             if let Some(record) = self.adopted(key.campaign) {

@@ -1,8 +1,7 @@
 //! A record as text, in the document's form.
 
 use clap::ValueEnum;
-use steadfast::engine::Record;
-use steadfast::engine::settings::wire::Json;
+use steadfast::engine::{Record, RecordTextError};
 
 use super::lines::not_json;
 
@@ -19,8 +18,10 @@ pub(super) enum GoalField {
 
 /// Reads a record; what is wrong with it otherwise.
 pub(super) fn read(text: &str) -> Result<Record, String> {
-    let json = Json::parse(text).map_err(|error| not_json(&error))?;
-    let record = Record::from_json(&json).map_err(|error| error.to_string())?;
+    let record = Record::from_text(text).map_err(|error| match error {
+        RecordTextError::NotJson(error) => not_json(&error),
+        RecordTextError::NoRecord(error) => error.to_string(),
+    })?;
     // Data that a caller passes may leave it out; a storage has nowhere to put such a record.
     if record.user_id.is_empty() { Err("has no `userId`, expected a text".to_owned()) } else { Ok(record) }
 }
