@@ -294,7 +294,8 @@ impl Client {
     {
         let mut call = Call::new(&self.core, user, options);
         loop {
-            let outcome = self.decide(&call, begin(call.request())?);
+            let step = begin(call.request())?;
+            let outcome = self.decide(&mut call, step);
             match self.note(&call, outcome.claims()) {
                 Err(Overtaken) => call.again(options),
                 Ok(noted) => {
@@ -318,7 +319,8 @@ impl Client {
         };
         let mut call = Call::new(&self.core, user, options);
         for _ in 0..confirmed::ROUNDS {
-            let decision = self.decide(&call, begin(call.request())?);
+            let step = begin(call.request())?;
+            let decision = self.decide(&mut call, step);
             let Some(claim) = confirmed::to_claim(&decision, &self.core.own).pop() else {
                 return Ok(call.confirmed(decision));
             };
@@ -352,7 +354,7 @@ impl Client {
     }
 
     /// Drives a decision to its end.
-    fn decide<Q: Question>(&self, call: &Call<'_>, mut step: Step<Q>) -> Q::Output {
+    fn decide<Q: Question>(&self, call: &mut Call<'_>, mut step: Step<Q>) -> Q::Output {
         loop {
             step = match step {
                 Step::Done(output) => break output,
@@ -364,7 +366,7 @@ impl Client {
         }
     }
 
-    fn look_up(&self, call: &Call<'_>, need: &impl Question) -> Answers {
+    fn look_up(&self, call: &mut Call<'_>, need: &impl Question) -> Answers {
         // Without a storage the engine asks nothing; an empty answer counts as a failure.
         let Some(Storage { storage, queue }) = &self.storage else { return Answers::new() };
         let mut answers = drive::look_up(&**storage, call, need);

@@ -50,12 +50,20 @@ pub(crate) struct Call<'a> {
     seen: u64,
     /// Winners that this call has learned of; they stand for what is stored.
     adopted: Vec<Record>,
+    /// The campaigns that the storage could not answer about.
+    unread: Vec<String>,
 }
 
 impl<'a> Call<'a> {
     pub(crate) fn new(core: &'a Core, user: &'a str, options: &'a Options) -> Self {
-        let mut call =
-            Call { core, user, options: Shared::Borrowed(options), seen: core.own.seen(), adopted: Vec::new() };
+        let mut call = Call {
+            core,
+            user,
+            options: Shared::Borrowed(options),
+            seen: core.own.seen(),
+            adopted: Vec::new(),
+            unread: Vec::new(),
+        };
         call.refresh(options);
         call
     }
@@ -63,6 +71,7 @@ impl<'a> Call<'a> {
     /// The same call from its start, because it was overtaken or has learned of a winner.
     pub(crate) fn again(&mut self, options: &'a Options) {
         self.seen = self.core.own.seen();
+        self.unread.clear();
         self.options = Shared::Borrowed(options);
         self.refresh(options);
     }
@@ -96,10 +105,11 @@ impl<'a> Call<'a> {
 
     /// Brings what the storage answered to a question up to date with what this process has written. Why it could not
     /// answer is logged.
-    pub(crate) fn bring_up_to_date(&self, need: &impl Question, answers: &mut Answers) {
+    pub(crate) fn bring_up_to_date(&mut self, need: &impl Question, answers: &mut Answers) {
         for (key, answer) in need.keys().zip(&*answers) {
             if let Answer::Failed(failure) = answer {
                 tracing::warn!(campaign = key.campaign, %failure, "a look-up failed");
+                self.unread.push(key.campaign.to_owned());
             }
         }
         self.core.own.over(self.user, need.keys().map(|key| key.campaign).zip(answers.iter_mut()));
@@ -114,9 +124,13 @@ impl<'a> Call<'a> {
     ///
     /// # Errors
     /// When another call of the user came first: decide again.
-    pub(crate) fn note(&self, claims: Claims, writer: Writer<'_>) -> Result<Noted, Overtaken> {
+    pub(crate) fn note(&self, mut claims: Claims, writer: Writer<'_>) -> Result<Noted, Overtaken> {
         if claims.is_empty() {
             return Ok(Noted::Settled);
+        }
+        // What was found there was an own write, however long ago it was the storage's word.
+        for claim in claims.iter_mut().filter(|claim| self.unread.contains(&claim.record.campaign_key)) {
+            claim.was_read = false;
         }
         self.core.own.note(self.user, self.seen, claims, writer)
     }

@@ -319,7 +319,8 @@ impl Client {
     {
         let mut call = Call::new(&self.core, user, options);
         loop {
-            let outcome = self.decide(&call, begin(call.request())?).await;
+            let step = begin(call.request())?;
+            let outcome = self.decide(&mut call, step).await;
             match self.note(&call, outcome.claims()) {
                 Err(Overtaken) => call.again(options),
                 Ok(noted) => {
@@ -343,7 +344,8 @@ impl Client {
         };
         let mut call = Call::new(&self.core, user, options);
         for _ in 0..confirmed::ROUNDS {
-            let decision = self.decide(&call, begin(call.request())?).await;
+            let step = begin(call.request())?;
+            let decision = self.decide(&mut call, step).await;
             let Some(claim) = confirmed::to_claim(&decision, &self.core.own).pop() else {
                 return Ok(call.confirmed(decision));
             };
@@ -380,7 +382,7 @@ impl Client {
     }
 
     /// Drives a decision to its end.
-    async fn decide<Q: Question>(&self, call: &Call<'_>, mut step: Step<Q>) -> Q::Output {
+    async fn decide<Q: Question>(&self, call: &mut Call<'_>, mut step: Step<Q>) -> Q::Output {
         loop {
             step = match step {
                 Step::Done(output) => break output,
@@ -392,7 +394,7 @@ impl Client {
         }
     }
 
-    async fn look_up(&self, call: &Call<'_>, need: &impl Question) -> Answers {
+    async fn look_up(&self, call: &mut Call<'_>, need: &impl Question) -> Answers {
         match &self.storage {
             // Without a storage the engine asks nothing; an empty answer counts as a failure.
             None => Answers::new(),

@@ -573,3 +573,33 @@ fn writes_come_together_where_a_storage_likes_that() {
     assert_eq!(batches.iter().sum::<usize>(), 31);
     assert!(batches.iter().all(|batch| *batch <= 10) && batches.len() <= 8, "{batches:?}");
 }
+
+#[test]
+fn what_could_not_be_read_is_looked_at_before_it_is_written_even_where_this_process_wrote_it() {
+    // Another process has added a goal since, and the storage is down while we add ours: the other goal must not go.
+    struct Down(MemoryStorage, std::sync::atomic::AtomicBool);
+    impl UserStorage for Down {
+        fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
+            if self.1.load(Ordering::SeqCst) {
+                return Err(StorageError::new(StorageErrorKind::Unavailable, "out of order"));
+            }
+            self.0.get(user, campaign)
+        }
+        fn set(&self, record: Record) -> Result<(), StorageError> {
+            self.0.set(record)
+        }
+    }
+    let storage = Arc::new(Down(MemoryStorage::new(), false.into()));
+    let client = blocking::Client::builder(settings([50, 50])).storage(Arc::clone(&storage)).build();
+    client.activate("ab", "Ashley", Options::NONE).unwrap();
+    client.flush(PATIENCE).unwrap();
+    let elsewhere = blocking::Client::builder(settings([50, 50])).storage(Arc::clone(&storage)).build();
+    assert_eq!(track(&elsewhere, "Ashley", "buy", Options::NONE), TrackOutcome::Tracked);
+    elsewhere.flush(PATIENCE).unwrap();
+    storage.1.store(true, Ordering::SeqCst);
+    assert_eq!(track(&client, "Ashley", "sign", Options::NONE), TrackOutcome::Tracked);
+    client.flush(PATIENCE).unwrap();
+    assert_eq!(storage.0.records()[0].goals.as_str(), "buy");
+    storage.1.store(false, Ordering::SeqCst);
+    assert_eq!(track(&client, "Ashley", "buy", Options::NONE), TrackOutcome::AlreadyTracked);
+}
