@@ -603,3 +603,28 @@ fn what_could_not_be_read_is_looked_at_before_it_is_written_even_where_this_proc
     storage.1.store(false, Ordering::SeqCst);
     assert_eq!(track(&client, "Ashley", "buy", Options::NONE), TrackOutcome::AlreadyTracked);
 }
+
+#[test]
+fn a_client_that_outlives_its_runtime_writes_in_the_next_one() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let storage = Later { set: Some(Duration::from_millis(200)), ..Later::default() };
+    let limits = Limits { side_by_side: Some(1), ..Limits::default() };
+    let client = Client::builder(settings([50, 50])).limits(limits).storage(storage.clone()).build();
+    let first = runtime();
+    first.block_on(async {
+        client.activate("ab", "Ashley", Options::NONE).await.unwrap();
+        // The worker has begun, and will not come to an end.
+        tokio::task::yield_now().await;
+    });
+    drop(first);
+    runtime().block_on(async {
+        client.activate("ab", "Ben", Options::NONE).await.unwrap();
+        client.flush(PATIENCE).await.unwrap();
+        let tracking = client.track(TrackTarget::All, "Ashley", "buy", Options::NONE).await.unwrap();
+        assert!(tracking.campaigns()[0].is_tracked());
+        client.flush(PATIENCE).await.unwrap();
+    });
+    let records = storage.records.records();
+    assert_eq!(records.iter().map(|record| &*record.user_id).collect::<Vec<_>>(), ["Ashley", "Ben"]);
+    assert_eq!(records[0].goals.as_str(), "buy");
+}

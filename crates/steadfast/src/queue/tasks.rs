@@ -6,7 +6,7 @@ use std::time::Duration;
 use steadfast_storage::{Claim, HeldUserStorage, Merged, StorageError, StorageErrorKind};
 use tokio::runtime::Handle;
 
-use super::Queue;
+use super::{Batch, Queue};
 use crate::core::OnStorageError;
 use crate::drive;
 use crate::own_writes::OwnWrites;
@@ -29,20 +29,23 @@ impl Worker {
     }
 
     async fn run(self) {
+        let mut present = Present { queue: &self.queue, left: false };
         loop {
             let batch = {
                 let mut state = self.queue.state();
                 match self.queue.take(&mut state, &self.own) {
                     Some(batch) => batch,
                     None => {
+                        // Under the lock: whoever puts a user in afterwards starts another worker.
                         state.workers -= 1;
+                        present.left = true;
                         return;
                     }
                 }
             };
-            let answers = self.write(batch.claims.clone()).await;
-            answers.iter().filter_map(|answer| answer.as_ref().err()).for_each(|error| self.on_error.tell(error));
-            self.queue.settle(&self.own, batch, answers);
+            let mut taken = Taken { worker: &self, batch: Some(batch), answers: Vec::new() };
+            taken.answers = self.write(taken.claims()).await;
+            taken.answers.iter().filter_map(|answer| answer.as_ref().err()).for_each(|error| self.on_error.tell(error));
         }
     }
 
@@ -58,5 +61,40 @@ impl Worker {
             Err(_) => StorageError::new(StorageErrorKind::Other, "the storage panicked"),
         };
         (0..many).map(|_| Err(StorageError::new(failure.kind(), failure.to_string()))).collect()
+    }
+}
+
+/// A worker, counted as long as it is there: a runtime that ends drops its tasks where they stand.
+struct Present<'q> {
+    queue: &'q Queue,
+    left: bool,
+}
+
+impl Drop for Present<'_> {
+    fn drop(&mut self) {
+        if !self.left {
+            self.queue.leave();
+        }
+    }
+}
+
+/// What a worker has taken. It is settled, whatever becomes of the worker; what has no answer has failed.
+struct Taken<'w> {
+    worker: &'w Worker,
+    batch: Option<Batch>,
+    answers: Vec<Result<Merged, StorageError>>,
+}
+
+impl Taken<'_> {
+    fn claims(&self) -> Vec<Claim> {
+        self.batch.as_ref().map(|batch| batch.claims.clone()).unwrap_or_default()
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if let Some(batch) = self.batch.take() {
+            self.worker.queue.settle(&self.worker.own, batch, std::mem::take(&mut self.answers));
+        }
     }
 }
