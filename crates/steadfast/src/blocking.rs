@@ -261,10 +261,8 @@ impl Client {
     pub fn put(&self, record: Record) -> Result<(), StorageError> {
         let Some(Storage { storage, queue }) = &self.storage else { return Ok(()) };
         let (user, campaign) = (record.user_id.clone(), record.campaign_key.clone());
-        if let Some(queue) = queue
-            && self.core.own.are_unanswered(&user)
-        {
-            queue.wait_idle(self.limits.write).map_err(|_| drive::too_late(self.limits.write))?;
+        if let Some(queue) = queue {
+            self.wait_for_writes_of(&user, queue)?;
         }
         storage.set(record)?;
         self.core.own.written_over(&user, &campaign);
@@ -313,12 +311,22 @@ impl Client {
         options: &'a Options,
         begin: impl Fn(Request<'a>) -> Result<Step<Q>, CallError>,
     ) -> Result<Confirmed<'a>, CallError> {
-        let Some(Storage { storage, .. }) = &self.storage else {
+        let Some(Storage { storage, queue }) = &self.storage else {
             let decision = self.call(user, options, begin)?;
             return Ok(Confirmed { decision, confirmation: Confirmation::NothingToStore });
         };
         let mut call = Call::new(&self.core, user, options);
         for _ in 0..confirmed::ROUNDS {
+            // What was handed over for the user must not come after what is confirmed.
+            if let Some(queue) = queue
+                && self.core.own.are_unanswered(user)
+            {
+                if let Err(error) = self.wait_for_writes_of(user, queue) {
+                    let decision = self.call(user, options, begin)?;
+                    return Ok(Confirmed { decision, confirmation: Confirmation::Unconfirmed(error) });
+                }
+                call.again(options);
+            }
             let step = begin(call.request())?;
             let decision = self.decide(&mut call, step);
             let Some(claim) = confirmed::to_claim(&decision, &self.core.own).pop() else {
@@ -330,7 +338,7 @@ impl Client {
                 continue;
             }
             let Some(claim) = claims.pop() else { continue };
-            match storage.merge(claim.clone()) {
+            match drive::merge(&**storage, claim.clone()) {
                 Err(error) => {
                     call.perform(&decision, Noted::Settled, || {});
                     self.leave_to_a_worker(claim);
@@ -370,8 +378,8 @@ impl Client {
         // Without a storage the engine asks nothing; an empty answer counts as a failure.
         let Some(Storage { storage, queue }) = &self.storage else { return Answers::new() };
         let mut answers = drive::look_up(&**storage, call, need);
-        // What is written in place is in the storage.
-        if queue.is_some() {
+        // What is written in place is in the storage, unless that failed.
+        if queue.is_some() || self.core.own.any_failed() {
             call.bring_up_to_date(need, &mut answers);
         }
         answers
@@ -386,10 +394,19 @@ impl Client {
         }
     }
 
+    /// Waits until the storage has answered to what was handed over for a user.
+    fn wait_for_writes_of(&self, user: &str, queue: &Queue) -> Result<(), StorageError> {
+        let answered = || !self.core.own.are_unanswered(user);
+        if queue.wait_until(self.limits.write, answered) { Ok(()) } else { Err(drive::too_late(self.limits.write)) }
+    }
+
     /// What could not be confirmed is tried once more, where there is somebody to do it.
     fn leave_to_a_worker(&self, claim: Claim) {
-        if self.storage.as_ref().is_some_and(|storage| storage.queue.is_some()) {
+        if let Some(queue) = self.storage.as_ref().and_then(|storage| storage.queue.as_ref()) {
             let noted = self.core.own.unanswered(&claim);
+            if noted == Noted::Queue {
+                queue.announce();
+            }
             self.hand_over(&claim.record.user_id, noted);
         } else {
             self.core.own.failed(claim);
@@ -419,12 +436,12 @@ impl Client {
 impl Drop for Client {
     fn drop(&mut self) {
         let Some(queue) = self.storage.as_ref().and_then(|storage| storage.queue.as_ref()) else { return };
-        let end = Instant::now() + self.limits.drop;
+        let start = Instant::now();
         if let Err(unfinished) = queue.wait_idle(self.limits.drop) {
             tracing::error!(users = unfinished.users, "a client ended before the storage answered to its last writes");
         }
         // Afterwards nobody here has the storage any more: another may open its file.
-        queue.close(end.saturating_duration_since(Instant::now()));
+        queue.close(self.limits.drop.saturating_sub(start.elapsed()));
     }
 }
 

@@ -8,6 +8,7 @@
 //!    to 1.
 //! 4. The effects happen in their order: event, record, hook (decision D-13).
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use steadfast_engine::{
     Answer, Decision, Effect, Options, Question, Reason, Record, Request, Settings, Shared, StorageFailure, StoredKey,
     UserStorageData,
 };
-use steadfast_storage::{Claim, StorageError, StorageErrorKind, UserStorage};
+use steadfast_storage::{Claim, Merged, StorageError, StorageErrorKind, UserStorage};
 
 use crate::confirmed::{Confirmation, Confirmed};
 use crate::core::Core;
@@ -140,13 +141,20 @@ impl<'a> Call<'a> {
     /// # Errors
     /// When another call of the user came first: decide again.
     pub(crate) fn note_for(&self, claims: Claims, queue: &Queue) -> Result<Noted, Overtaken> {
-        if claims.is_empty() || queue.has_room() {
-            return self.note(claims, Writer::Worker);
+        if claims.is_empty() {
+            return Ok(Noted::Settled);
         }
-        let noted = self.note(claims, Writer::Nobody)?;
-        let error = "too many writes wait for the storage: this one is not kept";
-        self.core.on_error.tell(&StorageError::new(StorageErrorKind::Full, error));
-        Ok(noted)
+        // Before it is noted: whoever sees that it is must not find the queue empty.
+        queue.announce();
+        let noted = self.note(claims, if queue.has_room() { Writer::Worker } else { Writer::Nobody });
+        if noted != Ok(Noted::Queue) {
+            queue.withdraw();
+        }
+        if noted == Ok(Noted::Lost) {
+            let error = "too many writes wait for the storage: this one is not kept";
+            self.core.on_error.tell(&StorageError::new(StorageErrorKind::Full, error));
+        }
+        noted
     }
 
     /// Notes what is to be written, and writes it.
@@ -156,7 +164,7 @@ impl<'a> Call<'a> {
     pub(crate) fn note_in_place(&self, claims: Claims, storage: &dyn UserStorage) -> Result<Noted, Overtaken> {
         let mut errors = Vec::new();
         let mut write = |claim| {
-            storage.merge(claim).inspect_err(|error| errors.push(StorageError::new(error.kind(), error.to_string())))
+            merge(storage, claim).inspect_err(|error| errors.push(StorageError::new(error.kind(), error.to_string())))
         };
         let noted = self.note(claims, Writer::InPlace(&mut write));
         errors.iter().for_each(|error| self.core.on_error.tell(error));
@@ -205,6 +213,9 @@ impl<'a> Call<'a> {
     fn confirmation(&self, decision: &Decision<'_>) -> Confirmation {
         if decision.variation().is_none() || decision.reason() == Reason::Whitelisted {
             Confirmation::NothingToStore
+        } else if decision.reason() != Reason::Stored && decision.write().is_none() {
+            let error = "the storage could not answer about the group, so nothing is stored";
+            Confirmation::Unconfirmed(StorageError::new(StorageErrorKind::Unavailable, error))
         } else if self.adopted(decision.campaign().key()).is_some() {
             Confirmation::Adopted
         } else {
@@ -224,6 +235,12 @@ pub(crate) fn look_up(storage: &dyn UserStorage, call: &Call<'_>, need: &impl Qu
         (Some(only), None) => smallvec![storage.look_up(only.user, only.campaign)],
         _ => Answers::from_vec(storage.get_many(call.user(), &campaigns(need))),
     }
+}
+
+/// Merges a claim. A panic of the storage is a failure of it, and leaves nothing half noted.
+pub(crate) fn merge(storage: &dyn UserStorage, claim: Claim) -> Result<Merged, StorageError> {
+    catch_unwind(AssertUnwindSafe(|| storage.merge(claim)))
+        .unwrap_or_else(|_| Err(StorageError::new(StorageErrorKind::Other, "the storage panicked")))
 }
 
 /// The campaigns of a question.

@@ -284,10 +284,7 @@ impl Client {
             None => return Ok(()),
             Some(Storage::InPlace(storage)) => storage.set(record)?,
             Some(Storage::Later(storage, queue)) => {
-                if self.core.own.are_unanswered(&user) {
-                    let idle = queue.await_idle(self.limits.write).await;
-                    idle.map_err(|_| drive::too_late(self.limits.write))?;
-                }
+                self.await_writes_of(&user, queue).await?;
                 let written = in_time(self.limits.write, storage.set_many(vec![record])).await?;
                 written.into_iter().next().unwrap_or_else(|| Err(drive::no_answer()))?;
             }
@@ -344,6 +341,16 @@ impl Client {
         };
         let mut call = Call::new(&self.core, user, options);
         for _ in 0..confirmed::ROUNDS {
+            // What was handed over for the user must not come after what is confirmed.
+            if let Storage::Later(_, queue) = storage
+                && self.core.own.are_unanswered(user)
+            {
+                if let Err(error) = self.await_writes_of(user, queue).await {
+                    let decision = self.call(user, options, begin).await?;
+                    return Ok(Confirmed { decision, confirmation: Confirmation::Unconfirmed(error) });
+                }
+                call.again(options);
+            }
             let step = begin(call.request())?;
             let decision = self.decide(&mut call, step).await;
             let Some(claim) = confirmed::to_claim(&decision, &self.core.own).pop() else {
@@ -355,16 +362,14 @@ impl Client {
                 continue;
             }
             let Some(claim) = claims.pop() else { continue };
-            let under_way = UnderWay { client: self, claim: Some(claim.clone()) };
-            let answer = self.merge(storage, claim.clone()).await;
-            match answer {
+            let under_way = UnderWay { client: self, call: &call, decision: Some(decision), claim: claim.clone() };
+            match self.merge(storage, claim.clone()).await {
                 Err(error) => {
-                    call.perform(&decision, Noted::Settled, || {});
-                    drop(under_way);
+                    let Some(decision) = under_way.unconfirmed() else { continue };
                     return Ok(Confirmed { decision, confirmation: Confirmation::Unconfirmed(error) });
                 }
                 Ok(merged) => {
-                    under_way.answered();
+                    let Some(decision) = under_way.answered() else { continue };
                     let stands = confirmed::stands(&decision, &merged);
                     if !stands {
                         call.adopt(merged.record.clone());
@@ -398,7 +403,14 @@ impl Client {
         match &self.storage {
             // Without a storage the engine asks nothing; an empty answer counts as a failure.
             None => Answers::new(),
-            Some(Storage::InPlace(storage)) => drive::look_up(&**storage, call, need),
+            Some(Storage::InPlace(storage)) => {
+                let mut answers = drive::look_up(&**storage, call, need);
+                // What is written in place is in the storage, unless that failed.
+                if self.core.own.any_failed() {
+                    call.bring_up_to_date(need, &mut answers);
+                }
+                answers
+            }
             Some(Storage::Later(storage, _)) => {
                 let campaigns = drive::campaigns(need);
                 let found = self.in_time(storage.get_many(call.user(), &campaigns)).await;
@@ -414,7 +426,7 @@ impl Client {
 
     async fn merge(&self, storage: &Storage, claim: Claim) -> Result<Merged, StorageError> {
         match storage {
-            Storage::InPlace(storage) => storage.merge(claim),
+            Storage::InPlace(storage) => drive::merge(&**storage, claim),
             Storage::Later(storage, _) => {
                 let merged = in_time(self.limits.write, storage.merge_many(vec![claim])).await?;
                 merged.into_iter().next().unwrap_or_else(|| Err(drive::no_answer()))
@@ -431,10 +443,20 @@ impl Client {
         }
     }
 
+    /// Waits until the storage has answered to what was handed over for a user.
+    async fn await_writes_of(&self, user: &str, queue: &Queue) -> Result<(), StorageError> {
+        let answered = || !self.core.own.are_unanswered(user);
+        let in_time = queue.await_until(self.limits.write, answered).await;
+        if in_time { Ok(()) } else { Err(drive::too_late(self.limits.write)) }
+    }
+
     /// What could not be confirmed is tried once more, where there is somebody to do it.
     fn leave_to_a_worker(&self, claim: Claim) {
-        if matches!(self.storage, Some(Storage::Later(..))) {
+        if let Some(Storage::Later(_, queue)) = &self.storage {
             let noted = self.core.own.unanswered(&claim);
+            if noted == Noted::Queue {
+                queue.announce();
+            }
             self.hand_over(&claim.record.user_id, noted);
         } else {
             self.core.own.failed(claim);
@@ -469,23 +491,36 @@ impl Client {
 }
 
 /// A claim that its caller waits for. Whoever stops waiting, by a failure or because the call is dropped, leaves it to a
-/// worker.
-struct UnderWay<'c> {
+/// worker; and since it is kept then, its event goes out.
+struct UnderWay<'c, 'a> {
     client: &'c Client,
-    claim: Option<Claim>,
+    call: &'c Call<'a>,
+    decision: Option<Decision<'a>>,
+    claim: Claim,
 }
 
-impl UnderWay<'_> {
-    fn answered(mut self) {
-        self.claim = None;
+impl<'a> UnderWay<'_, 'a> {
+    /// The storage has answered.
+    fn answered(mut self) -> Option<Decision<'a>> {
+        self.decision.take()
+    }
+
+    /// The storage has not answered.
+    fn unconfirmed(mut self) -> Option<Decision<'a>> {
+        self.give_up()
+    }
+
+    fn give_up(&mut self) -> Option<Decision<'a>> {
+        let decision = self.decision.take()?;
+        self.call.perform(&decision, Noted::Settled, || {});
+        self.client.leave_to_a_worker(self.claim.clone());
+        Some(decision)
     }
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for UnderWay<'_, '_> {
     fn drop(&mut self) {
-        if let Some(claim) = self.claim.take() {
-            self.client.leave_to_a_worker(claim);
-        }
+        self.give_up();
     }
 }
 

@@ -12,7 +12,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -47,6 +47,7 @@ pub(crate) struct OwnWrites {
     hasher: RandomState,
     /// How many writes were noted: what a call has seen, and when a user was last written to.
     clock: AtomicU64,
+    failed_once: AtomicBool,
     memory: Memory,
 }
 
@@ -56,6 +57,8 @@ struct Shard {
     /// Every user once, roughly in the order of their last writes: one that was written to again is moved to the end when
     /// its turn comes.
     by_age: VecDeque<(Instant, Box<str>)>,
+    /// The highest stamp among users who were forgotten: whoever has seen less may have missed one of them.
+    forgotten: u64,
 }
 
 /// What was written for a user.
@@ -95,6 +98,8 @@ pub(crate) enum Noted {
     Settled,
     /// The user must be put into the queue.
     Queue,
+    /// Nothing can be done: there is no room for them.
+    Lost,
 }
 
 /// Who writes, once a write is noted.
@@ -115,6 +120,7 @@ impl OwnWrites {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             clock: AtomicU64::new(0),
+            failed_once: AtomicBool::new(false),
             memory,
         }
     }
@@ -136,24 +142,21 @@ impl OwnWrites {
         mut writer: Writer<'_>,
     ) -> Result<Noted, Overtaken> {
         let mut shard = self.shard(user);
-        if shard.users.get(user).is_some_and(|own| own.stamp > seen) {
+        if shard.users.get(user).map_or(shard.forgotten, |own| own.stamp) > seen {
             return Err(Overtaken);
         }
         let now = Instant::now();
-        let own = match shard.users.get_mut(user) {
-            Some(own) => own,
-            None => {
-                shard.by_age.push_back((now, user.into()));
-                let own = Own { stamp: 0, noted: now, writes: Vec::new(), with_worker: false };
-                shard.users.entry(user.into()).or_insert(own)
-            }
-        };
-        own.noted = now;
+        let own = shard.own(user, now);
+        if own.with_worker && matches!(writer, Writer::Nobody) {
+            // The user has their place in the queue already.
+            writer = Writer::Worker;
+        }
         for claim in claims {
             match &mut writer {
                 Writer::InPlace(write) => {
                     let claim = own.put(claim, State::UnderWay);
                     let merged = write(claim.clone()).ok();
+                    self.failed_once.fetch_or(merged.is_none(), Ordering::Relaxed);
                     own.answered(claim, merged);
                 }
                 Writer::Worker => drop(own.put(claim, State::Waiting)),
@@ -168,7 +171,11 @@ impl OwnWrites {
         let queue = !own.with_worker && own.writes.iter().any(|write| write.state == State::Waiting);
         own.with_worker |= queue;
         shard.forget_old(now, self.memory);
-        Ok(if queue { Noted::Queue } else { Noted::Settled })
+        Ok(match writer {
+            Writer::Nobody => Noted::Lost,
+            _ if queue => Noted::Queue,
+            _ => Noted::Settled,
+        })
     }
 
     /// Takes in what the storage answered to a claim that its [caller](Writer::Caller) made.
@@ -192,7 +199,11 @@ impl OwnWrites {
         let mut shard = self.shard(&claim.record.user_id);
         let Some(own) = shard.users.get_mut(&*claim.record.user_id) else { return Noted::Settled };
         match own.writes.iter_mut().find(|write| write.state == State::UnderWay && write.claim == *claim) {
-            Some(write) => write.state = State::Waiting,
+            Some(write) => {
+                write.state = State::Waiting;
+                // It was read a while ago, and the claim may even have been done.
+                write.claim.was_read = false;
+            }
             None => return Noted::Settled,
         }
         if std::mem::replace(&mut own.with_worker, true) { Noted::Settled } else { Noted::Queue }
@@ -202,7 +213,7 @@ impl OwnWrites {
     /// leaves what is known here.
     pub(crate) fn over<'k>(&self, user: &str, answers: impl Iterator<Item = (&'k str, &'k mut Answer)>) {
         let shard = self.shard(user);
-        let Some(own) = shard.users.get(user) else { return };
+        let Some(own) = self.remembered(&shard, user) else { return };
         for (campaign, answer) in answers {
             let stored = match answer {
                 Answer::Found(record) => Some(&**record),
@@ -217,7 +228,7 @@ impl OwnWrites {
     /// What a caller passed, with the own writes over it; `None` where they say no more than it does.
     pub(crate) fn over_passed(&self, user: &str, passed: &UserStorageData) -> Option<UserStorageData> {
         let shard = self.shard(user);
-        let own = shard.users.get(user)?;
+        let own = self.remembered(&shard, user)?;
         let mut records = passed.records().to_vec();
         let mut changed = false;
         let mut campaigns: Vec<&str> = own.writes.iter().map(|write| &*write.claim.record.campaign_key).collect();
@@ -240,7 +251,7 @@ impl OwnWrites {
     /// The write for a campaign that the storage has not confirmed yet.
     pub(crate) fn unconfirmed(&self, user: &str, campaign: &str) -> Option<Claim> {
         let shard = self.shard(user);
-        let mut writes = shard.users.get(user)?.writes.iter();
+        let mut writes = self.remembered(&shard, user)?.writes.iter();
         let of_campaign =
             |write: &&OwnWrite| write.claim.record.campaign_key == campaign && write.state != State::Settled;
         writes.rfind(of_campaign).map(|write| write.claim.clone())
@@ -255,9 +266,10 @@ impl OwnWrites {
     /// The record of this place was written over: what is remembered of it says nothing any more.
     pub(crate) fn written_over(&self, user: &str, campaign: &str) {
         let mut shard = self.shard(user);
-        if let Some(own) = shard.users.get_mut(user) {
-            own.writes.retain(|write| !write.is_answered() || write.claim.record.campaign_key != campaign);
-        }
+        let own = shard.own(user, Instant::now());
+        own.writes.retain(|write| !write.is_answered() || write.claim.record.campaign_key != campaign);
+        // Whoever looked before it was written over decides again.
+        own.stamp = self.clock.fetch_add(1, Ordering::AcqRel) + 1;
     }
 
     /// The writes of a user, for a worker: from now on they are under way.
@@ -282,6 +294,18 @@ impl OwnWrites {
         if own.with_worker { Noted::Queue } else { Noted::Settled }
     }
 
+    /// What was written for a user, if it is not too long ago. What the storage has not answered to never is.
+    fn remembered<'s>(&self, shard: &'s Shard, user: &str) -> Option<&'s Own> {
+        let own = shard.users.get(user)?;
+        let answered = || own.writes.iter().all(OwnWrite::is_answered);
+        (own.noted.elapsed() <= self.memory.keep || !answered()).then_some(own)
+    }
+
+    /// Whether a write has failed at any time.
+    pub(crate) fn any_failed(&self) -> bool {
+        self.failed_once.load(Ordering::Relaxed)
+    }
+
     fn shard(&self, user: &str) -> MutexGuard<'_, Shard> {
         #[expect(clippy::cast_possible_truncation, reason = "any part of a hash chooses a shard")]
         let place = self.hasher.hash_one(user) as usize % SHARDS;
@@ -291,6 +315,17 @@ impl OwnWrites {
 }
 
 impl Shard {
+    /// What was written for a user, who is written to now.
+    fn own(&mut self, user: &str, now: Instant) -> &mut Own {
+        if !self.users.contains_key(user) {
+            self.by_age.push_back((now, user.into()));
+        }
+        let new = || Own { stamp: 0, noted: now, writes: Vec::new(), with_worker: false };
+        let own = self.users.entry(user.into()).or_insert_with(new);
+        own.noted = now;
+        own
+    }
+
     /// Drops what was answered long ago, or longest ago where there is too much. What the storage has not answered to stays.
     /// A few at a time: each write adds one at most.
     fn forget_old(&mut self, now: Instant, memory: Memory) {
@@ -305,6 +340,7 @@ impl Shard {
             if own.noted > listed {
                 self.by_age.push_back((own.noted, user));
             } else if own.writes.iter().all(OwnWrite::is_answered) {
+                self.forgotten = self.forgotten.max(own.stamp);
                 self.users.remove(&user);
             } else {
                 self.by_age.push_back((now, user));
@@ -396,7 +432,14 @@ impl Own {
             let record = match below {
                 None => claim.record.clone(),
                 Some(below) if below.variation_name == claim.record.variation_name => {
-                    merge::merge(Some(below), claim).record
+                    match write.state {
+                        // What the storage has answered since may be newer than what it answered then.
+                        State::Settled => {
+                            merge::merge(Some(below), &Claim { condition: Condition::Absent, ..claim.clone() })
+                        }
+                        _ => merge::merge(Some(below), claim),
+                    }
+                    .record
                 }
                 Some(below) if claim.condition == Condition::Replaces(below.variation_name.clone()) => {
                     claim.record.clone()

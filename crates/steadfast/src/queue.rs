@@ -15,6 +15,9 @@ use crate::own_writes::{Noted, OwnWrites};
 pub(crate) mod tasks;
 pub(crate) mod threads;
 
+/// No longer at a time: clocks have an end that durations have not.
+const LONGEST_WAIT: Duration = Duration::from_secs(3_600);
+
 /// Users whose writes wait, and those who are interested in it.
 #[derive(Debug)]
 pub(crate) struct Queue {
@@ -35,6 +38,8 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     users: VecDeque<Box<str>>,
+    /// Users who are about to be put in.
+    announced: usize,
     /// Users whom workers have taken.
     under_way: usize,
     workers: usize,
@@ -60,7 +65,7 @@ impl Queue {
     /// A queue before a storage that likes to be written to in this manner.
     pub(crate) fn new(writes: Writes, side_by_side: usize, room: usize) -> Self {
         let (together, workers) = match writes {
-            Writes::InPlace | Writes::OneByOne => (1, side_by_side),
+            Writes::InPlace | Writes::OneByOne => (1, side_by_side.max(1)),
             Writes::Together(many) => (many.max(1), 1),
         };
         Queue {
@@ -79,15 +84,29 @@ impl Queue {
         self.state().users.len() < self.room
     }
 
-    /// Puts a user into the queue; whether another worker is wanted.
+    /// Says that a user is about to be put into the queue: until then nobody may take it for empty.
+    pub(crate) fn announce(&self) {
+        self.state().announced += 1;
+    }
+
+    /// Says that they are not put in after all.
+    pub(crate) fn withdraw(&self) {
+        let mut state = self.state();
+        state.announced = state.announced.saturating_sub(1);
+        self.idle.notify_all();
+        self.idle_async.notify_waiters();
+    }
+
+    /// Puts a user into the queue who was announced; whether another worker is wanted.
     pub(crate) fn push(&self, user: &str) -> bool {
         let mut state = self.state();
+        state.announced = state.announced.saturating_sub(1);
         state.users.push_back(user.into());
         if state.waiting > 0 {
             self.work.notify_one();
-            return false;
         }
-        let wanted = state.workers < self.workers;
+        // One that waits takes one user; it may have been woken for another already.
+        let wanted = state.waiting < state.users.len() && state.workers < self.workers;
         state.workers += usize::from(wanted);
         wanted
     }
@@ -120,10 +139,8 @@ impl Queue {
         let mut state = self.state();
         state.users.extend(again);
         state.under_way -= taken;
-        if state.users.is_empty() && state.under_way == 0 {
-            self.idle.notify_all();
-            self.idle_async.notify_waiters();
-        }
+        self.idle.notify_all();
+        self.idle_async.notify_waiters();
     }
 
     /// Waits until everything that was handed over is answered.
@@ -131,16 +148,37 @@ impl Queue {
     /// # Errors
     /// When it is not by then.
     pub(crate) fn wait_idle(&self, deadline: Duration) -> Result<(), Unfinished> {
-        let end = Instant::now() + deadline;
+        let start = Instant::now();
         let mut state = self.state();
         while let Err(unfinished) = state.idle() {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(unfinished);
-            }
-            state = self.idle.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            let Some(left) = deadline.checked_sub(start.elapsed()) else { return Err(unfinished) };
+            state = self.idle.wait_timeout(state, left.min(LONGEST_WAIT)).unwrap_or_else(PoisonError::into_inner).0;
         }
         Ok(())
+    }
+
+    /// Waits until `answered`, which is asked again whenever something was; whether it came to that.
+    pub(crate) fn wait_until(&self, deadline: Duration, answered: impl Fn() -> bool) -> bool {
+        let start = Instant::now();
+        let mut state = self.state();
+        while !answered() {
+            let Some(left) = deadline.checked_sub(start.elapsed()) else { return false };
+            // What a caller confirms by itself is answered without the queue.
+            let left = left.min(Duration::from_millis(10));
+            state = self.idle.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// The same, for those who await.
+    pub(crate) async fn await_until(&self, deadline: Duration, answered: impl Fn() -> bool) -> bool {
+        let start = Instant::now();
+        while !answered() {
+            let Some(left) = deadline.checked_sub(start.elapsed()) else { return false };
+            let notified = self.idle_async.notified();
+            let _ = tokio::time::timeout(left.min(Duration::from_millis(10)), notified).await;
+        }
+        true
     }
 
     /// The same, for those who await.
@@ -164,16 +202,13 @@ impl Queue {
 
     /// No more work comes: workers end when the queue is empty. Waits for that, at most so long.
     pub(crate) fn close(&self, deadline: Duration) {
-        let end = Instant::now() + deadline;
+        let start = Instant::now();
         let mut state = self.state();
         state.closed = true;
         self.work.notify_all();
         while state.workers > 0 {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            state = self.idle.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            let Some(left) = deadline.checked_sub(start.elapsed()) else { return };
+            state = self.idle.wait_timeout(state, left.min(LONGEST_WAIT)).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -190,7 +225,7 @@ impl Queue {
 
 impl State {
     fn idle(&self) -> Result<(), Unfinished> {
-        match self.users.len() + self.under_way {
+        match self.users.len() + self.announced + self.under_way {
             0 => Ok(()),
             users => Err(Unfinished { users }),
         }

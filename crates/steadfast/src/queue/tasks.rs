@@ -44,7 +44,10 @@ impl Worker {
                 }
             };
             let mut taken = Taken { worker: &self, batch: Some(batch), answers: Vec::new() };
-            taken.answers = self.write(taken.claims()).await;
+            let claims = taken.claims();
+            let many = claims.len();
+            taken.answers = self.write(claims).await;
+            taken.answers.resize_with(many, || Err(drive::no_answer()));
             taken.answers.iter().filter_map(|answer| answer.as_ref().err()).for_each(|error| self.on_error.tell(error));
         }
     }

@@ -7,6 +7,7 @@ use steadfast_storage::{Claim, Merged, StorageError, StorageErrorKind, UserStora
 
 use super::Queue;
 use crate::core::OnStorageError;
+use crate::drive;
 use crate::own_writes::OwnWrites;
 
 /// What a worker works with.
@@ -39,7 +40,8 @@ impl Worker {
         loop {
             if let Some(batch) = queue.take(&mut state, &self.own) {
                 drop(state);
-                let answers = self.write(batch.claims.clone());
+                let mut answers = self.write(batch.claims.clone());
+                answers.resize_with(batch.claims.len(), || Err(drive::no_answer()));
                 answers.iter().filter_map(|answer| answer.as_ref().err()).for_each(|error| self.on_error.tell(error));
                 queue.settle(&self.own, batch, answers);
                 state = queue.state();
