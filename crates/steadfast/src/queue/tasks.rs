@@ -25,11 +25,12 @@ pub(crate) struct Worker {
 impl Worker {
     /// Starts a task that works until the queue is empty.
     pub(crate) fn start(self, runtime: &Handle) {
-        runtime.spawn(self.run());
+        // Counted from here on: a runtime may end before the task has begun.
+        let present = Present { queue: Arc::clone(&self.queue), left: false };
+        runtime.spawn(async move { self.run(present).await });
     }
 
-    async fn run(self) {
-        let mut present = Present { queue: &self.queue, left: false };
+    async fn run(self, mut present: Present) {
         loop {
             let batch = {
                 let mut state = self.queue.state();
@@ -68,12 +69,12 @@ impl Worker {
 }
 
 /// A worker, counted as long as it is there: a runtime that ends drops its tasks where they stand.
-struct Present<'q> {
-    queue: &'q Queue,
+struct Present {
+    queue: Arc<Queue>,
     left: bool,
 }
 
-impl Drop for Present<'_> {
+impl Drop for Present {
     fn drop(&mut self) {
         if !self.left {
             self.queue.leave();
