@@ -237,8 +237,8 @@ pub enum Writes {
     InPlace,
     /// Handed over, each claim by itself, several side by side.
     OneByOne,
-    /// Handed over, at most so many claims in one [`merge_many`](UserStorage::merge_many), which costs little more than
-    /// a single one.
+    /// Handed over, about so many claims in one [`merge_many`](UserStorage::merge_many), which costs little more than
+    /// a single one: the claims of one user stay together.
     Together(usize),
 }
 

@@ -293,7 +293,8 @@ impl Client {
         Ok(())
     }
 
-    /// Waits until the storage has answered to everything that was handed over.
+    /// Waits until the storage has answered to everything that was handed over. Calls that go on meanwhile hand over more,
+    /// and it waits for that, too: before an end, stop calling first.
     ///
     /// # Errors
     /// When it has not by then; nothing is lost by that.

@@ -18,8 +18,8 @@ use crate::terminal::{print, print_json};
 /// Check a storage file
 ///
 /// Reads all of it: the checksum of every page, that its parts fit together, every record. Nothing is written to it,
-/// whatever is wrong with it. Records are named by their place, and by their user only where that is asked for: a user
-/// whose record is damaged can be erased with `storage forget`, or written anew with `storage put`.
+/// whatever is wrong with it. Records are named by their place, and by their user only where that is asked for. A damaged
+/// file is restored from a copy: export it as often as you can afford to lose what came after.
 ///
 /// Exit status: 0 it is fine, 1 something is wrong with it, 2 could not start.
 #[derive(Debug, Args)]
