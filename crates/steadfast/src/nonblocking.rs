@@ -28,7 +28,7 @@ use crate::queue::{Queue, Unfinished};
 const SIDE_BY_SIDE: usize = 64;
 
 /// Decides for users and keeps what was decided, without ever keeping a thread waiting. It needs a tokio runtime around
-/// its calls.
+/// its calls, with its timers on (`enable_time`).
 ///
 /// ```
 /// use std::sync::Arc;
