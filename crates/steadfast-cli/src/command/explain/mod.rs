@@ -36,7 +36,7 @@ use crate::terminal::{self, text};
   steadfast explain --settings settings.json --campaign checkout-button --user Ashley
   steadfast explain --settings settings.json --campaign checkout-button --user Ashley \\
       --variables '{\"plan\":\"gold\"}' \\
-      --stored '{\"campaignKey\":\"checkout\",\"userId\":\"Ashley\",\"variationName\":\"Green\"}'")]
+      --stored '{\"campaignKey\":\"checkout-button\",\"userId\":\"Ashley\",\"variationName\":\"Green\"}'")]
 pub(crate) struct Arguments {
     /// The settings file
     #[arg(long, value_name = "FILE")]
@@ -192,7 +192,7 @@ fn records(arguments: &Arguments) -> Result<Vec<Record>, Failure> {
     let record = |item: &Json<'_>| {
         let mut record = Record::from_json(item).map_err(|error| {
             Failure::new(format!(
-                "`--stored` {error}: give a record such as '{{\"userId\":\"Ashley\",\"campaignKey\":\"checkout\",\
+                "`--stored` {error}: give a record such as '{{\"userId\":\"Ashley\",\"campaignKey\":\"checkout-button\",\
                  \"variationName\":\"Green\"}}'"
             ))
         })?;
