@@ -15,7 +15,7 @@ use steadfast_storage::{AsyncUserStorage, Claim, StorageError, StorageErrorKind,
 use crate::builder::{Builder, Limits};
 use crate::confirmed::{self, Confirmation, Confirmed};
 use crate::core::Core;
-use crate::drive::{self, Answers, Call, Claims, Outcome};
+use crate::drive::{self, Call, Claims, Outcome};
 use crate::own_writes::{Noted, Overtaken, Writer};
 use crate::queue::threads::Worker;
 use crate::queue::{Queue, Unfinished};
@@ -296,7 +296,7 @@ impl Client {
             let step = begin(call.request())?;
             let outcome = self.decide(&mut call, step);
             match self.note(&call, outcome.claims()) {
-                Err(Overtaken) => call.again(options),
+                Err(Overtaken) => call.again(),
                 Ok(noted) => {
                     call.perform(&outcome, noted, || self.hand_over(user, noted));
                     return Ok(outcome);
@@ -326,7 +326,7 @@ impl Client {
                     let decision = self.call(user, options, begin)?;
                     return Ok(Confirmed { decision, confirmation: Confirmation::Unconfirmed(error) });
                 }
-                call.again(options);
+                call.again();
             }
             let step = begin(call.request())?;
             let decision = self.decide(&mut call, step);
@@ -335,7 +335,7 @@ impl Client {
             };
             let mut claims = Claims::new();
             if call.note(Claims::from_iter([claim]), Writer::Caller(&mut claims)).is_err() {
-                call.again(options);
+                call.again();
                 continue;
             }
             let Some(claim) = claims.pop() else { continue };
@@ -354,7 +354,7 @@ impl Client {
                     if stands {
                         return Ok(call.confirmed(decision));
                     }
-                    call.again(options);
+                    call.again();
                 }
             }
         }
@@ -363,27 +363,40 @@ impl Client {
     }
 
     /// Drives a decision to its end.
-    fn decide<Q: Question>(&self, call: &mut Call<'_>, mut step: Step<Q>) -> Q::Output {
+    #[inline(always)]
+    fn decide<Q: Question>(&self, call: &mut Call<'_>, step: Step<Q>) -> Q::Output {
+        let need = match step {
+            Step::Done(output) => return output,
+            Step::NeedsStored(need) => need,
+        };
+        // One question is the rule. Outside the loop, so that the decision is not carried round it (`--bench clients`).
+        match self.answer(call, need) {
+            Step::Done(output) => output,
+            Step::NeedsStored(need) => self.decide_on(call, need),
+        }
+    }
+
+    #[cold]
+    fn decide_on<Q: Question>(&self, call: &mut Call<'_>, mut need: Q) -> Q::Output {
         loop {
-            step = match step {
+            match self.answer(call, need) {
                 Step::Done(output) => break output,
-                Step::NeedsStored(need) => {
-                    let answers = self.look_up(call, &need);
-                    need.resume(answers)
-                }
+                Step::NeedsStored(next) => need = next,
             }
         }
     }
 
-    fn look_up(&self, call: &mut Call<'_>, need: &impl Question) -> Answers {
-        // Without a storage the engine asks nothing; an empty answer counts as a failure.
-        let Some(Storage { storage, queue }) = &self.storage else { return Answers::new() };
-        let mut answers = drive::look_up(&**storage, call, need);
-        // What is written in place is in the storage, unless that failed.
-        if queue.is_some() || self.core.own.any_failed() {
-            call.bring_up_to_date(need, &mut answers);
+    #[inline(always)]
+    fn answer<Q: Question>(&self, call: &mut Call<'_>, need: Q) -> Step<Q> {
+        match &self.storage {
+            // Without a storage the engine asks nothing; no answer counts as a failure.
+            None => need.resume([]),
+            Some(Storage { storage, queue }) => {
+                // What is written in place is in the storage, unless that failed.
+                let may_be_behind = queue.is_some() || self.core.own.any_failed();
+                drive::ask(&**storage, call, need, may_be_behind)
+            }
         }
-        answers
     }
 
     /// Notes what is to be written; where that is done at once, it is done.

@@ -12,11 +12,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use steadfast_engine::verb::Tracking;
 use steadfast_engine::{
-    Answer, Decision, Effect, Options, Question, Reason, Record, Request, Settings, Shared, StorageFailure, StoredKey,
-    UserStorageData,
+    Answer, Decision, Effect, Options, Question, Reason, Record, Request, Settings, Shared, Step, StorageFailure,
+    StoredKey, UserStorageData,
 };
 use steadfast_storage::{Claim, Merged, StorageError, StorageErrorKind, UserStorage};
 
@@ -37,17 +37,16 @@ pub(crate) trait Outcome {
     fn each_decision(&self, see: impl FnMut(&Decision<'_>));
 }
 
-/// Claims of one call: mostly none or one.
-pub(crate) type Claims = SmallVec<[Claim; 1]>;
-
-/// Answers to a question: mostly one.
-pub(crate) type Answers = SmallVec<[Answer; 1]>;
+/// Claims of one call: mostly none, which must cost nothing to hand on.
+pub(crate) type Claims = Vec<Claim>;
 
 /// One call of one user, from its start to its effects.
 pub(crate) struct Call<'a> {
     core: &'a Core,
     user: &'a str,
-    options: Shared<'a, Options>,
+    passed: &'a Options,
+    /// What stands for the options that were passed, where their data was older than what is known here.
+    fresh: Option<Arc<Options>>,
     seen: u64,
     /// Winners that this call has learned of; they stand for what is stored.
     adopted: Vec<Record>,
@@ -57,48 +56,27 @@ pub(crate) struct Call<'a> {
 
 impl<'a> Call<'a> {
     pub(crate) fn new(core: &'a Core, user: &'a str, options: &'a Options) -> Self {
-        let mut call = Call {
-            core,
-            user,
-            options: Shared::Borrowed(options),
-            seen: core.own.seen(),
-            adopted: Vec::new(),
-            unread: Vec::new(),
-        };
-        call.refresh(options);
-        call
+        // Put together in one go, and not changed on the way: it is not copied.
+        let seen = core.own.seen();
+        let fresh = up_to_date(core, user, options, &[]);
+        Call { core, user, passed: options, fresh, seen, adopted: Vec::new(), unread: Vec::new() }
     }
 
     /// The same call from its start, because it was overtaken or has learned of a winner.
-    pub(crate) fn again(&mut self, options: &'a Options) {
+    pub(crate) fn again(&mut self) {
         self.seen = self.core.own.seen();
         self.unread.clear();
-        self.options = Shared::Borrowed(options);
-        self.refresh(options);
+        self.fresh = up_to_date(self.core, self.user, self.passed, &self.adopted);
     }
 
-    /// What the caller passed may be older than what this process has written (decision D-6), or than what this call has
-    /// learned.
-    fn refresh(&mut self, options: &Options) {
-        let passed = &options.user_storage_data;
-        if passed.is_none() {
-            return;
-        }
-        let mut fresh = self.core.own.over_passed(self.user, passed);
-        if !self.adopted.is_empty() {
-            let passed = fresh.as_ref().unwrap_or(passed);
-            let others = passed.records().iter().filter(|one| self.adopted(&one.campaign_key).is_none());
-            let records: Vec<Record> = others.chain(&self.adopted).cloned().collect();
-            fresh = Some(if passed.is_complete() { UserStorageData::all(records) } else { records.into() });
-        }
-        if let Some(user_storage_data) = fresh {
-            self.options = Shared::Arc(Arc::new(Options { user_storage_data, ..options.clone() }));
-        }
-    }
-
+    #[inline]
     pub(crate) fn request(&self) -> Request<'a> {
+        let options = match &self.fresh {
+            None => Shared::Borrowed(self.passed),
+            Some(fresh) => Shared::Arc(Arc::clone(fresh)),
+        };
         let request = Request::new(self.core.settings.handle(), self.user)
-            .with_options(self.options.clone())
+            .with_options(options)
             .with_policy(self.core.policy)
             .opted_out(self.core.is_opted_out());
         if self.core.traced { request.traced() } else { request }
@@ -106,7 +84,7 @@ impl<'a> Call<'a> {
 
     /// Brings what the storage answered to a question up to date with what this process has written. Why it could not
     /// answer is logged.
-    pub(crate) fn bring_up_to_date(&mut self, need: &impl Question, answers: &mut Answers) {
+    pub(crate) fn bring_up_to_date(&mut self, need: &impl Question, answers: &mut [Answer]) {
         for (key, answer) in need.keys().zip(&*answers) {
             if let Answer::Failed(failure) = answer {
                 tracing::warn!(campaign = key.campaign, %failure, "a look-up failed");
@@ -228,13 +206,50 @@ impl<'a> Call<'a> {
     }
 }
 
-/// What a storage that answers in place says to a question.
-pub(crate) fn look_up(storage: &dyn UserStorage, call: &Call<'_>, need: &impl Question) -> Answers {
-    let mut keys = need.keys();
-    match (keys.next(), keys.next()) {
-        (Some(only), None) => smallvec![storage.look_up(only.user, only.campaign)],
-        _ => Answers::from_vec(storage.get_many(call.user(), &campaigns(need))),
+/// What the caller passed may be older than what this process has written (decision D-6), or than what the call has
+/// learned since; `None` where it is neither.
+#[inline]
+fn up_to_date(core: &Core, user: &str, passed: &Options, adopted: &[Record]) -> Option<Arc<Options>> {
+    if passed.user_storage_data.is_none() { None } else { passed_up_to_date(core, user, passed, adopted) }
+}
+
+fn passed_up_to_date(core: &Core, user: &str, options: &Options, adopted: &[Record]) -> Option<Arc<Options>> {
+    let passed = &options.user_storage_data;
+    let mut fresh = core.own.over_passed(user, passed);
+    if !adopted.is_empty() {
+        let passed = fresh.as_ref().unwrap_or(passed);
+        let is_adopted = |one: &Record| adopted.iter().any(|winner| winner.campaign_key == one.campaign_key);
+        let others = passed.records().iter().filter(|one| !is_adopted(one));
+        let records: Vec<Record> = others.chain(adopted).cloned().collect();
+        fresh = Some(if passed.is_complete() { UserStorageData::all(records) } else { records.into() });
     }
+    fresh.map(|user_storage_data| Arc::new(Options { user_storage_data, ..options.clone() }))
+}
+
+/// Answers a question from a storage that answers in place: mostly about one campaign, which needs no list.
+#[inline(always)]
+pub(crate) fn ask<Q: Question>(
+    storage: &dyn UserStorage,
+    call: &mut Call<'_>,
+    need: Q,
+    may_be_behind: bool,
+) -> Step<Q> {
+    if need.keys().len() != 1 {
+        return ask_many(storage, call, need, may_be_behind);
+    }
+    let mut answer = need.keys().next().map(|key| storage.look_up(key.user, key.campaign));
+    if may_be_behind {
+        call.bring_up_to_date(&need, answer.as_mut_slice());
+    }
+    need.resume(answer)
+}
+
+fn ask_many<Q: Question>(storage: &dyn UserStorage, call: &mut Call<'_>, need: Q, may_be_behind: bool) -> Step<Q> {
+    let mut answers = storage.get_many(call.user, &campaigns(&need));
+    if may_be_behind {
+        call.bring_up_to_date(&need, &mut answers);
+    }
+    need.resume(answers)
 }
 
 /// Merges a claim. A panic of the storage is a failure of it, and leaves nothing half noted.
@@ -272,8 +287,8 @@ pub(crate) fn found(answers: Vec<Answer>) -> Result<Vec<Record>, StorageError> {
 }
 
 /// One failure for every campaign asked for.
-pub(crate) fn failed(error: &StorageError, many: usize) -> Answers {
-    smallvec![Answer::Failed(StorageFailure::new(error.to_string())); many]
+pub(crate) fn failed(error: &StorageError, many: usize) -> Vec<Answer> {
+    vec![Answer::Failed(StorageFailure::new(error.to_string())); many]
 }
 
 /// Nobody waits any longer.
@@ -288,13 +303,14 @@ pub(crate) fn no_answer() -> StorageError {
 }
 
 /// Decisions are logged without the user above debug.
+#[inline]
 fn log(decision: &Decision<'_>) {
-    let campaign = decision.campaign().key();
-    for warning in decision.warnings().iter() {
-        tracing::warn!(campaign, "{warning}");
+    if !decision.warnings().is_empty() {
+        let campaign = decision.campaign().key();
+        decision.warnings().iter().for_each(|warning| tracing::warn!(campaign, "{warning}"));
     }
     tracing::debug!(
-        campaign,
+        campaign = decision.campaign().key(),
         user = decision.user(),
         variation = decision.variation_name(),
         reason = decision.reason().as_str(),

@@ -19,7 +19,7 @@ use tokio::runtime::Handle;
 use crate::builder::{Builder, Limits};
 use crate::confirmed::{self, Confirmation, Confirmed};
 use crate::core::Core;
-use crate::drive::{self, Answers, Call, Claims, Outcome};
+use crate::drive::{self, Call, Claims, Outcome};
 use crate::own_writes::{Noted, Overtaken, Writer};
 use crate::queue::tasks::Worker;
 use crate::queue::{Queue, Unfinished};
@@ -320,7 +320,7 @@ impl Client {
             let step = begin(call.request())?;
             let outcome = self.decide(&mut call, step).await;
             match self.note(&call, outcome.claims()) {
-                Err(Overtaken) => call.again(options),
+                Err(Overtaken) => call.again(),
                 Ok(noted) => {
                     call.perform(&outcome, noted, || self.hand_over(user, noted));
                     return Ok(outcome);
@@ -350,7 +350,7 @@ impl Client {
                     let decision = self.call(user, options, begin).await?;
                     return Ok(Confirmed { decision, confirmation: Confirmation::Unconfirmed(error) });
                 }
-                call.again(options);
+                call.again();
             }
             let step = begin(call.request())?;
             let decision = self.decide(&mut call, step).await;
@@ -359,7 +359,7 @@ impl Client {
             };
             let mut claims = Claims::new();
             if call.note(Claims::from_iter([claim]), Writer::Caller(&mut claims)).is_err() {
-                call.again(options);
+                call.again();
                 continue;
             }
             let Some(claim) = claims.pop() else { continue };
@@ -379,7 +379,7 @@ impl Client {
                     if stands {
                         return Ok(call.confirmed(decision));
                     }
-                    call.again(options);
+                    call.again();
                 }
             }
         }
@@ -392,35 +392,20 @@ impl Client {
         loop {
             step = match step {
                 Step::Done(output) => break output,
-                Step::NeedsStored(need) => {
-                    let answers = self.look_up(call, &need).await;
-                    need.resume(answers)
-                }
-            }
-        }
-    }
-
-    async fn look_up(&self, call: &mut Call<'_>, need: &impl Question) -> Answers {
-        match &self.storage {
-            // Without a storage the engine asks nothing; an empty answer counts as a failure.
-            None => Answers::new(),
-            Some(Storage::InPlace(storage)) => {
-                let mut answers = drive::look_up(&**storage, call, need);
-                // What is written in place is in the storage, unless that failed.
-                if self.core.own.any_failed() {
-                    call.bring_up_to_date(need, &mut answers);
-                }
-                answers
-            }
-            Some(Storage::Later(storage, _)) => {
-                let campaigns = drive::campaigns(need);
-                let found = self.in_time(storage.get_many(call.user(), &campaigns)).await;
-                let mut answers = match found {
-                    Ok(found) => Answers::from_vec(found),
-                    Err(error) => drive::failed(&error, campaigns.len()),
-                };
-                call.bring_up_to_date(need, &mut answers);
-                answers
+                Step::NeedsStored(need) => match &self.storage {
+                    // Without a storage the engine asks nothing; no answer counts as a failure.
+                    None => need.resume([]),
+                    // What is written in place is in the storage, unless that failed.
+                    Some(Storage::InPlace(storage)) => drive::ask(&**storage, call, need, self.core.own.any_failed()),
+                    Some(Storage::Later(storage, _)) => {
+                        let campaigns = drive::campaigns(&need);
+                        let found = self.in_time(storage.get_many(call.user(), &campaigns)).await;
+                        let mut answers = found.unwrap_or_else(|error| drive::failed(&error, campaigns.len()));
+                        drop(campaigns);
+                        call.bring_up_to_date(&need, &mut answers);
+                        need.resume(answers)
+                    }
+                },
             }
         }
     }

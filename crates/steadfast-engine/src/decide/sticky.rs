@@ -162,7 +162,8 @@ impl From<bool> for StoredInMember {
 /// The campaigns to ask for. The members of the group come along when the decision would get as far as the group, so
 /// that a group costs one round trip and a user outside the audience none.
 fn wanted(call: &Call<'_, '_>, known: &Known, gave_up: &Cell<bool>) -> Wanted {
-    let mut wanted = Wanted::from_slice(&[call.campaign]);
+    let mut wanted = Wanted::new();
+    wanted.push(call.campaign);
     let campaign = call.campaign();
     let reads_only = call.request.policy.activation == Activation::Required && !call.verb.activates();
     if let Some(group) = call.request.settings.group_of(campaign)
