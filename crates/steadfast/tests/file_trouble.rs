@@ -9,6 +9,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use redb::{Database, TableDefinition};
 use serde_json::json;
 use steadfast::blocking::Client;
 use steadfast::engine::policy::OnStorageError;
@@ -90,6 +91,70 @@ fn a_file_that_is_something_else() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(file(&folder), "notes of a meeting\n".repeat(1_000)).unwrap();
     check_decides_without(&file(&folder), StorageErrorKind::Corrupt);
+}
+
+#[test]
+fn a_file_of_a_newer_format() {
+    const FORMAT: TableDefinition<'static, &str, u64> = TableDefinition::new("format");
+    let folder = tempfile::tempdir().unwrap();
+    filled(&file(&folder));
+    let database = Database::open(file(&folder)).unwrap();
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(FORMAT).unwrap().insert("version", 2).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    check_decides_without(&file(&folder), StorageErrorKind::NewerFormat);
+}
+
+#[test]
+fn a_file_that_may_only_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    // Permissions do not keep root from writing; a disk that may only be read does.
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(folder.path()).status();
+    let mounted = mounted.is_ok_and(|status| status.success());
+    filled(&file(&folder));
+    if mounted {
+        let status = Command::new("mount").args(["-o", "remount,ro"]).arg(folder.path()).status();
+        assert!(status.unwrap().success());
+    } else {
+        let mut permissions = fs::metadata(file(&folder)).unwrap().permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(file(&folder), permissions).unwrap();
+    }
+    let result = std::panic::catch_unwind(|| check_decides_without(&file(&folder), StorageErrorKind::Denied));
+    if mounted {
+        Command::new("umount").arg("--lazy").arg(folder.path()).status().unwrap();
+    }
+    result.unwrap();
+}
+
+#[test]
+fn files_with_a_flipped_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(&file(&folder));
+    let whole = fs::read(file(&folder)).unwrap();
+    let used: Vec<usize> = (0..whole.len()).filter(|place| whole[*place] != 0).collect();
+    let mut refused = 0;
+    for flip in 0..200 {
+        let place = used[flip * used.len() / 200];
+        let mut flipped = whole.clone();
+        flipped[place] ^= 1 << (flip % 8);
+        fs::write(file(&folder), &flipped).unwrap();
+        let (client, told) = client(&file(&folder), OnStorageError::Decide);
+        let decision = client.activate("ab", "Ashley", Options::NONE).unwrap();
+        client.flush(PATIENCE).unwrap();
+        match decision.reason() {
+            Reason::Stored => assert_eq!(decision.variation_name(), Some("Variation-1"), "byte {place}"),
+            Reason::Assigned => {
+                assert_eq!(decision.variation_name(), Some("Control"), "byte {place}");
+                assert_eq!(*told.lock().unwrap(), [StorageErrorKind::Corrupt], "byte {place}");
+                assert!(fs::read(file(&folder)).unwrap() == flipped, "byte {place}: the file was written to");
+                refused += 1;
+            }
+            other => panic!("byte {place}: {other:?}"),
+        }
+    }
+    assert!(refused > 10, "{refused} of 200 flipped files are refused");
 }
 
 #[test]
