@@ -38,7 +38,12 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let file = arguments.storage.file()?;
-    let checked = match EmbeddedStorage::check(file) {
+    // A panic over a damaged page is caught and reported as what it is; nobody needs to read it twice.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let checked = EmbeddedStorage::check(file);
+    std::panic::set_hook(hook);
+    let checked = match checked {
         Ok(checked) => checked,
         // That nothing in it can be read is what was to be found out.
         Err(error) if error.kind() == StorageErrorKind::Corrupt => Checked {

@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 
 use super::codec::Flaw;
@@ -24,10 +24,24 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, redb::Error>) -> Resul
     }
 }
 
-/// Lets go of something of redb's. Closing a file that it finds inconsistent may panic, and there is nothing to add.
-pub(super) fn let_go<T>(held: T) {
-    // What is on the disk is what counts, and opening anew looks at that.
+/// Closes something of redb's as it should be closed. A panic in that is caught; there is nothing to add to it.
+pub(super) fn close<T>(held: T) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(held)));
+}
+
+/// Lets go of something of redb's without a last commit, as if the process ended here: what is on the disk is what counts,
+/// and opening anew takes it from there.
+///
+/// A last commit into a file that is damaged may panic, and then panic again in what it drops on its way out, which ends
+/// the process. While a panic is under way redb leaves it out, so one is: it is nobody's, and no hook is told of it. (A
+/// program that is built to abort when it panics closes as ever.)
+pub(super) fn let_go<T>(held: T) {
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        let _held = held;
+        if cfg!(panic = "unwind") {
+            resume_unwind(Box::new(()));
+        }
+    }));
 }
 
 impl Trouble {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use redb::Database;
 
-use super::failure::{again, guarded, let_go};
+use super::failure::{again, close, guarded, let_go};
 use super::open::{EmbeddedOptions, open, reopen};
 use crate::error::{StorageError, StorageErrorKind};
 
@@ -84,8 +84,10 @@ impl Handle {
             }
             error
         });
-        // Whoever is last closes the file.
-        let_go(database);
+        // Whoever is last lets a broken database go.
+        if let Some(broken) = Arc::into_inner(database) {
+            let_go(broken);
+        }
         result
     }
 
@@ -143,6 +145,7 @@ impl Drop for Handle {
             next_try: Instant::now(),
         };
         let slot = self.slot.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let_go(std::mem::replace(slot, closed));
+        let last = std::mem::replace(slot, closed);
+        if self.is_verified { close(last) } else { let_go(last) }
     }
 }
