@@ -83,6 +83,11 @@ fn compile(file: &Json<'_>, options: CompileOptions) -> Result<Settings, Setting
 
     let compiler = CampaignCompiler { account: account.text.clone(), generation, options };
     let items = file.items("campaigns", &mut problems);
+    if file.get("campaigns").is_none() {
+        problems.warn("has no `campaigns`: no call gets a variation");
+    } else if items.is_empty() && problems.errors() == 0 {
+        problems.at("campaigns", |problems| problems.warn("is empty: no call gets a variation"));
+    }
     if items.len() > MOST {
         return Err(SettingsError::new(SettingsErrorKind::TooLarge, "$.campaigns: more than 2^32 campaigns".into()));
     }
