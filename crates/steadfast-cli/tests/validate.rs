@@ -79,3 +79,50 @@ fn the_same_as_an_object() {
     assert_eq!(problem["path"], "$.campaigns[0].variations[0].weight");
     assert_eq!(problem["severity"], "error");
 }
+
+#[test]
+fn a_file_without_campaigns_is_no_fine_file() {
+    for (campaigns, warning) in [
+        (None, "warning at $\n    has no `campaigns`: no call gets a variation\n"),
+        (Some(json!([])), "warning at $.campaigns\n    is empty: no call gets a variation\n"),
+        (Some(json!({})), "warning at $.campaigns\n    is empty: no call gets a variation\n"),
+    ] {
+        let mut settings = settings(&[]);
+        match campaigns {
+            Some(campaigns) => settings["campaigns"] = campaigns,
+            None => drop(settings.as_object_mut().expect("an object").remove("campaigns")),
+        }
+        let run = validate("no-campaigns", &settings, &[]);
+        assert_eq!(run.status, 0);
+        run.has_lines(&["can be used, but look at the warnings", warning, "0 errors, 1 warning\n"]);
+    }
+    let mut settings = settings(&[]);
+    settings["campaigns"] = json!("none");
+    let run = validate("campaigns-text", &settings, &[]);
+    assert_eq!(run.status, 1);
+    run.has_lines(&["error at $.campaigns\n    is a text, expected a list\n", "1 error, 0 warnings\n"]);
+}
+
+#[test]
+fn a_campaign_without_a_type_says_so() {
+    let mut campaign = even(1, "checkout");
+    drop(campaign.as_object_mut().expect("an object").remove("type"));
+    validate("no-type", &settings(&[campaign]), &[])
+        .has_lines(&["Campaign checkout (no type, running)", "has no `type`, expected a text"]);
+}
+
+#[test]
+fn what_is_wrong_in_several_places_is_said_once() {
+    let variations: Vec<Value> = (1..=7).map(|id| json!({ "id": id, "name": format!("V{id}") })).collect();
+    let few = with(even(1, "few"), "variations", json!(variations[..2]));
+    let many = with(even(2, "many"), "variations", json!(variations));
+    let run = validate("repeated", &settings(&[few, many]), &[]);
+    let place = |campaign: u32, variation: u32| format!("$.campaigns[{campaign}].variations[{variation}]");
+    let several: Vec<String> = (0..5).map(|variation| place(1, variation)).collect();
+    run.has_lines(&[
+        &format!("! warning at {} and {}\n    has no `weight`: read as 0\n", place(0, 0), place(0, 1)),
+        &format!("! warning at {}, and 2 more places\n    has no `weight`: read as 0\n", several.join(", ")),
+        "0 errors, 11 warnings",
+    ]);
+    assert_eq!(run.output.matches("has no `weight`").count(), 2, "{}", run.output);
+}

@@ -113,6 +113,7 @@ pub(crate) fn kind_in_words(kind: &CampaignKind) -> String {
         CampaignKind::Ab => "A/B test".to_owned(),
         CampaignKind::FeatureTest => "feature test".to_owned(),
         CampaignKind::FeatureRollout => "feature rollout".to_owned(),
+        CampaignKind::Other(name) if name.trim().is_empty() => "no type".to_owned(),
         CampaignKind::Other(name) => format!("type {}", text::shown(name)),
     }
 }

@@ -1,6 +1,7 @@
 //! `steadfast validate`: everything that is wrong or odd in a settings file, and what is fine.
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,6 +16,9 @@ use crate::failure::Failure;
 use crate::terminal::style::{self, paint};
 use crate::terminal::text::{counted, listed, shown};
 use crate::terminal::{print, print_json};
+
+/// So many places are named where the same is wrong with all of them.
+const PLACES: usize = 5;
 
 /// Check a settings file
 ///
@@ -197,13 +201,33 @@ fn title(campaign: &Campaign) -> String {
     format!("Campaign {key} ({})", facts.join(", "))
 }
 
+/// What is wrong in several places is said once.
 fn write_problems(report: &mut String, problems: &[&Problem]) {
+    let mut alike: Vec<(&Problem, Vec<&str>)> = Vec::new();
+    let mut by_message: HashMap<(bool, &str), usize> = HashMap::new();
     for problem in problems {
+        match by_message.entry((problem.severity == Severity::Error, problem.message.as_str())) {
+            Entry::Occupied(entry) => alike[*entry.get()].1.push(&problem.path),
+            Entry::Vacant(entry) => {
+                entry.insert(alike.len());
+                alike.push((problem, vec![&problem.path]));
+            }
+        }
+    }
+    for (problem, mut places) in alike {
         let (mark, word) = match problem.severity {
             Severity::Error => (paint(style::BAD, '✗'), "error"),
             Severity::Warning => (paint(style::CARE, '!'), "warning"),
         };
-        let _ = writeln!(report, "  {mark} {word} at {}", problem.path);
+        // The same field twice in one object is one place.
+        places.dedup();
+        let named: Vec<String> = places.iter().take(PLACES).map(|place| (*place).to_owned()).collect();
+        let more = match places.len() - named.len() {
+            0 => String::new(),
+            more => format!(", and {}", counted(more as u64, "more place")),
+        };
+        let named = if more.is_empty() { listed(&named, "and") } else { named.join(", ") };
+        let _ = writeln!(report, "  {mark} {word} at {named}{more}");
         let _ = writeln!(report, "    {}", problem.message);
     }
 }
