@@ -76,9 +76,12 @@ fn get_prints_what_is_stored_for_a_user() {
     assert_eq!((run.status, values(&run.output)), (0, three()[..2].to_vec()));
     let run = store.run("get", &["Ashley", "checkout"]);
     assert_eq!((run.status, values(&run.output)), (0, three()[1..2].to_vec()));
-    for nothing in [&["Ashley", "headline"][..], &["Cleo"]] {
+    for (nothing, told) in [
+        (&["Ashley", "headline"][..], "nothing is kept for Ashley in campaign headline\n"),
+        (&["Cleo"], "nothing is kept for Cleo\n"),
+    ] {
         let run = store.run("get", nothing);
-        assert_eq!((run.status, &*run.output, &*run.errors), (1, "", ""));
+        assert_eq!((run.status, &*run.output, &*run.errors), (1, "", told));
     }
 }
 

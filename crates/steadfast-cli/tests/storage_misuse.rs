@@ -65,7 +65,7 @@ fn a_storage_without_a_file() {
         storage("memory:", &[command]).refuses(&["`memory:` has no file, so there is nothing to look at"]);
     }
     let run = storage("memory:", &["get", "Ashley"]);
-    assert_eq!((run.status, &*run.output, &*run.errors), (1, "", ""));
+    assert_eq!((run.status, &*run.output, &*run.errors), (1, "", "nothing is kept for Ashley\n"));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use super::record::{GoalField, to_text};
 use crate::failure::Failure;
 use crate::storage::Use;
 use crate::terminal::print;
+use crate::terminal::text::shown;
 
 /// Print what is stored for a user, one JSON object a line
 ///
@@ -37,5 +38,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let found: Vec<_> = found.map_err(|error| Failure::stopped(&error))?;
     let lines: String = found.iter().map(|record| to_text(record, GoalField::Singular) + "\n").collect();
     print(&lines)?;
-    Ok(if found.is_empty() { ExitCode::from(1) } else { ExitCode::SUCCESS })
+    if found.is_empty() {
+        let place = arguments.campaign.as_ref().map_or_else(String::new, |key| format!(" in campaign {}", shown(key)));
+        anstream::eprintln!("nothing is kept for {}{place}", shown(&arguments.user));
+        return Ok(ExitCode::from(1));
+    }
+    Ok(ExitCode::SUCCESS)
 }
