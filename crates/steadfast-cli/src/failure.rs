@@ -49,9 +49,9 @@ impl Failure {
     /// A file that cannot be read.
     pub(crate) fn cannot_read(what: &str, path: &Path, error: &io::Error) -> Self {
         let hint = match error.kind() {
-            io::ErrorKind::NotFound => ": check the path, which is relative to the current folder",
-            io::ErrorKind::InvalidData => ": it must be UTF-8 text",
-            _ => "",
+            io::ErrorKind::NotFound => format!(": {}", check_path(path)),
+            io::ErrorKind::InvalidData => ": it must be UTF-8 text".to_owned(),
+            _ => String::new(),
         };
         Failure::new(format!("cannot read the {what} `{}`: {error}{hint}", path.display()))
     }
@@ -60,6 +60,11 @@ impl Failure {
     pub(crate) fn cannot_write(path: &Path, error: &io::Error) -> Self {
         Failure::new(format!("cannot write `{}`: {error}", path.display()))
     }
+}
+
+/// What to do about a path where nothing is.
+pub(crate) fn check_path(path: &Path) -> &'static str {
+    if path.is_relative() { "check the path, which is relative to the current folder" } else { "check the path" }
 }
 
 impl fmt::Display for Failure {

@@ -30,6 +30,12 @@ fn a_settings_file_that_is_not_there() {
             "check the path, which is relative to the current folder",
         ]);
     }
+    let absolute = Scratch::new("bad-nowhere").path("settings.json");
+    for arguments in on_file(&absolute) {
+        let run = steadfast(&arguments);
+        run.refuses(&["cannot read the settings file", ": check the path"]);
+        assert!(!run.errors.contains("relative"), "{}", run.errors);
+    }
 }
 
 #[test]

@@ -76,8 +76,23 @@ fn a_file_that_is_not_there_is_not_made_by_reading() {
         storage(&format!("embedded:{path}"), command).refuses(&["there is no storage file", "check the path"]);
         assert!(!Path::new(&path).exists(), "{command:?}");
     }
-    let nowhere = scratch.path("nowhere/users.redb");
-    all_refuse(&scratch, &nowhere, &["there is no storage file", "check the path"]);
+    // It is told where a path begins, unless it begins at the root.
+    let absolute = storage(&format!("embedded:{path}"), &["list"]);
+    assert!(!absolute.errors.contains("relative"), "{}", absolute.errors);
+    storage("embedded:no-such-users.redb", &["list"]).refuses(&["which is relative to the current folder"]);
+}
+
+#[test]
+fn a_folder_that_is_not_there() {
+    let scratch = Scratch::new("misuse-no-folder");
+    for folder in ["nowhere", "nowhere/deep"] {
+        let path = scratch.path(&format!("{folder}/users.redb"));
+        let folder = scratch.path(folder);
+        all_refuse(&scratch, &path, &[&format!("there is no folder `{folder}`"), "create the folder"]);
+        assert!(!Path::new(&folder).exists(), "it is not made");
+    }
+    let file = scratch.file("users.csv", "");
+    all_refuse(&scratch, &format!("{file}/users.redb"), &["in the place of the folder", "users.csv`", "check the path"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use steadfast::storage::{EmbeddedStorage, MemoryStorage, UserStorage};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, check_path};
 
 /// What a URL may be, for people.
 const ACCEPTED: &str = "expected `none:`, `memory:` or `embedded:PATH`, such as `embedded:users.redb`";
@@ -41,8 +41,9 @@ impl StorageUrl {
             StorageUrl::None => Ok(None),
             StorageUrl::Memory => Ok(Some(Arc::new(MemoryStorage::new()))),
             StorageUrl::Embedded(path) => {
-                if purpose == Use::WhatIsThere {
-                    refuse_missing(path)?;
+                match purpose {
+                    Use::WhatIsThere => refuse_missing(path)?,
+                    Use::ToKeep => refuse_missing_folder(path)?,
                 }
                 let storage = EmbeddedStorage::open(path).map_err(|error| Failure::storage(&error))?;
                 Ok(Some(Arc::new(storage)))
@@ -61,15 +62,34 @@ impl StorageUrl {
 
 /// Says that a file is not there, before opening it would make it.
 pub(crate) fn refuse_missing(path: &Path) -> Result<(), Failure> {
+    refuse_missing_folder(path)?;
     match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Failure::new(format!(
-            "there is no storage file `{}`: check the path, which is relative to the current folder; `batch`, \
-             `storage put` and `storage import` make one",
-            path.display()
+            "there is no storage file `{}`: {}; `batch`, `storage put` and `storage import` make one",
+            path.display(),
+            check_path(path)
         ))),
         // Whatever else is wrong with it, the storage says.
         _ => Ok(()),
     }
+}
+
+/// Says that the folder of a file is not there: a storage makes its file, and no folder.
+fn refuse_missing_folder(path: &Path) -> Result<(), Failure> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
+    let missing = match fs::metadata(folder) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            "there is no folder"
+        }
+        Ok(found) if !found.is_dir() => "there is a file in the place of the folder",
+        _ => return Ok(()),
+    };
+    Err(Failure::new(format!(
+        "{missing} `{}` for the storage file `{}`: {}, or create the folder",
+        folder.display(),
+        path.display(),
+        check_path(path)
+    )))
 }
 
 impl FromStr for StorageUrl {
