@@ -92,7 +92,11 @@ fn a_folder_that_is_not_there() {
         assert!(!Path::new(&folder).exists(), "it is not made");
     }
     let file = scratch.file("users.csv", "");
-    all_refuse(&scratch, &format!("{file}/users.redb"), &["in the place of the folder", "users.csv`", "check the path"]);
+    all_refuse(
+        &scratch,
+        &format!("{file}/users.redb"),
+        &["in the place of the folder", "users.csv`", "check the path"],
+    );
 }
 
 #[test]
@@ -149,8 +153,25 @@ fn a_file_of_something_else() {
     }
     let run = storage(&url, &["check"]);
     assert_eq!(run.status, 1);
-    run.has_lines(&["is not a storage file"]);
+    run.has_lines(&["users.csv is no steadfast storage\n", "is not a storage file"]);
+    assert!(!run.output.contains("is damaged\n") && !run.output.contains("can be read"), "{}", run.output);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), "user,variation\nAshley,Green\n");
+}
+
+#[test]
+fn a_database_of_something_else() {
+    let scratch = Scratch::new("misuse-database");
+    let path = scratch.path("other.redb");
+    let database = Database::create(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let theirs: TableDefinition<'static, &str, u64> = TableDefinition::new("theirs");
+    transaction.open_table(theirs).unwrap().insert("one", 1).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    let run = storage(&format!("embedded:{path}"), &["check"]);
+    assert_eq!(run.status, 1, "{}", run.errors);
+    run.has_lines(&["other.redb holds no steadfast storage that can be read\n", "is a database of another program"]);
+    assert!(!run.output.contains("damaged"), "{}", run.output);
 }
 
 #[cfg(unix)]

@@ -1,6 +1,8 @@
 //! `steadfast storage check`: whether a file is what was written.
 
 use std::fmt::Write;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -14,6 +16,9 @@ use crate::failure::Failure;
 use crate::terminal::style::{self, paint};
 use crate::terminal::text::{counted, grouped, shown};
 use crate::terminal::{print, print_json};
+
+/// What a file of the storage in a file begins with: redb's magic number.
+const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
 
 /// Check a storage file
 ///
@@ -43,15 +48,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     std::panic::set_hook(Box::new(|_| {}));
     let checked = EmbeddedStorage::check(file);
     std::panic::set_hook(hook);
-    let checked = match checked {
-        Ok(checked) => checked,
+    let (checked, is_read) = match checked {
+        Ok(checked) => (checked, true),
         // That nothing in it can be read is what was to be found out.
-        Err(error) if error.kind() == StorageErrorKind::Corrupt => Checked {
-            records: 0,
-            users: 0,
-            problems: 1,
-            first_problems: vec![Problem { record: None, user: None, kind: error.kind(), message: error.to_string() }],
-        },
+        Err(error) if error.kind() == StorageErrorKind::Corrupt => {
+            let problem = Problem { record: None, user: None, kind: error.kind(), message: error.to_string() };
+            (Checked { records: 0, users: 0, problems: 1, first_problems: vec![problem] }, false)
+        }
         Err(error) => return Err(Failure::storage(&error)),
     };
     let mut checked = checked;
@@ -61,18 +64,33 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.json {
         print_json(&to_json(file, &checked))?;
     } else {
-        print(&report(file, &checked))?;
+        print(&report(file, &checked, is_read))?;
     }
     Ok(if checked.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn report(file: &Path, checked: &Checked) -> String {
+/// Whether the file begins as files of this storage do, so that it is damaged and not a file of something else.
+fn is_database(file: &Path) -> bool {
+    let mut beginning = [0; MAGIC.len()];
+    // What cannot be read now could be read a moment ago, and is told as damage.
+    File::open(file).and_then(|mut file| file.read_exact(&mut beginning)).is_err() || beginning == MAGIC
+}
+
+/// The report; a file that is not read at all may be none of ours.
+fn report(file: &Path, checked: &Checked, is_read: bool) -> String {
     let name = file.display();
     let readable = format!("{} of {}", counted(checked.records, "record"), counted(checked.users, "user"));
     if checked.is_clean() {
         return format!("{}\n  {readable}\n", paint(style::GOOD, format!("{name} is fine")));
     }
-    let mut report = format!("{}\n", paint(style::BAD, format!("{name} is damaged")));
+    let headline = if is_read {
+        format!("{name} is damaged")
+    } else if is_database(file) {
+        format!("{name} holds no steadfast storage that can be read")
+    } else {
+        format!("{name} is no steadfast storage")
+    };
+    let mut report = format!("{}\n", paint(style::BAD, headline));
     for problem in &checked.first_problems {
         let user = problem.user.as_ref().map_or_else(String::new, |user| format!(" of {}", shown(user)));
         let place = problem.record.map_or_else(String::new, |record| format!("record {}{user}: ", grouped(record)));
@@ -82,7 +100,9 @@ fn report(file: &Path, checked: &Checked) -> String {
     if checked.problems > told {
         let _ = writeln!(report, "  and {} more", grouped(checked.problems - told));
     }
-    let _ = writeln!(report, "  {readable} can be read");
+    if is_read {
+        let _ = writeln!(report, "  {readable} can be read");
+    }
     report
 }
 
