@@ -163,6 +163,62 @@ fn an_export_is_not_written_over_its_storage() {
     let store = Store::with("export-over", &three());
     store.run("export", &["--output", &store.scratch.path("users.redb")]).refuses(&["would be overwritten"]);
     assert_eq!(store.records(), three());
+    // Nor is what it is written to first.
+    let part = store.scratch.path("users.part");
+    std::fs::rename(store.scratch.path("users.redb"), &part).unwrap();
+    let store = Store { url: format!("embedded:{part}"), ..store };
+    store.run("export", &["--output", &store.scratch.path("users")]).refuses(&["would be overwritten"]);
+    assert_eq!(store.records(), three());
+}
+
+/// What lies in the test's folder.
+fn files(store: &Store) -> Vec<String> {
+    let folder = std::fs::read_dir(store.scratch.path("")).unwrap();
+    let mut names: Vec<String> = folder
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "users.redb")
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn an_export_replaces_a_file_as_a_whole() {
+    let store = Store::with("export-again", &three());
+    let file = store.scratch.file("users.ndjson", &"earlier\n".repeat(100));
+    let run = store.run("export", &["--output", &file]);
+    assert_eq!(run.status, 0, "{}", run.errors);
+    assert_eq!(values(&std::fs::read_to_string(&file).unwrap()), three());
+    assert_eq!(files(&store), ["users.ndjson"], "nothing is left beside it");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_export_that_fails_leaves_the_earlier_one() {
+    let mut large = record("Ashley", "banner", "Beach");
+    large["metaData"] = json!({ "text": "x".repeat(50_000) });
+    let many: Vec<Value> = (0..60)
+        .map(|number| {
+            let mut one = large.clone();
+            one["userId"] = json!(format!("user-{number:02}"));
+            one
+        })
+        .collect();
+    let store = Store::with("export-fails", &many);
+    let file = store.scratch.file("users.ndjson", "earlier\n");
+    // No file may become larger than a megabyte, and trying is an error, not the end of the process.
+    let script = "trap '' XFSZ; ulimit -f 1024; exec \"$0\" \"$@\"";
+    let output = std::process::Command::new("bash")
+        .args(["-c", script, env!("CARGO_BIN_EXE_steadfast"), "storage", "export", "--storage", &store.url])
+        .args(["--output", &file])
+        .output()
+        .unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(3), "{errors}");
+    assert!(errors.contains("stopped before the end"), "{errors}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "earlier\n");
+    assert_eq!(files(&store), ["users.ndjson"], "nothing is left beside it");
+    assert!(store.records() == many, "the storage is as it was");
 }
 
 #[test]

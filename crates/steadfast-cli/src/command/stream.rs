@@ -1,8 +1,8 @@
 //! Streams that commands read and write: a file, or standard input and output as `-`.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -26,6 +26,59 @@ pub(super) fn output(path: &Path) -> Result<Box<dyn Write>, Failure> {
     }
     let file = File::create(path).map_err(|error| Failure::cannot_write(path, &error))?;
     Ok(Box::new(BufWriter::new(file)))
+}
+
+/// An output that takes the place of a file once it is complete: until then, and if it never is, the file stays.
+pub(super) struct Replacement {
+    output: Box<dyn Write>,
+    /// Where it is written, and where it belongs; none where it goes to a pipe or a terminal, which nothing can replace.
+    paths: Option<(PathBuf, PathBuf)>,
+}
+
+impl Replacement {
+    /// Beside the file that it will replace, over none of those that are read.
+    pub(super) fn of(path: &Path, read: &[&Path]) -> Result<Replacement, Failure> {
+        let there = fs::metadata(path).ok();
+        if path.as_os_str() == "-" || there.as_ref().is_some_and(|there| !there.is_file()) {
+            return Ok(Replacement { output: output(path)?, paths: None });
+        }
+        // What a link leads to is replaced, not the link.
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let mut beside = path.clone().into_os_string();
+        beside.push(".part");
+        let beside = PathBuf::from(beside);
+        super::refuse_to_overwrite(&beside, read)?;
+        let output = output(&beside)?;
+        if let Some(there) = there {
+            // Whoever might not read the old one may not read the new one.
+            fs::set_permissions(&beside, there.permissions())
+                .map_err(|error| Failure::cannot_write(&beside, &error))?;
+        }
+        Ok(Replacement { output, paths: Some((beside, path)) })
+    }
+
+    /// Puts it in its place if it `is_complete`, and takes it away otherwise.
+    pub(super) fn end(mut self, is_complete: io::Result<()>) -> io::Result<()> {
+        let written = is_complete.and_then(|()| self.output.flush());
+        let Some((beside, path)) = self.paths else { return written };
+        drop(self.output);
+        let replaced = written.and_then(|()| File::open(&beside)?.sync_all()).and_then(|()| fs::rename(&beside, path));
+        if replaced.is_err() {
+            // What it could not be completed for is what is told.
+            let _ = fs::remove_file(&beside);
+        }
+        replaced
+    }
+}
+
+impl Write for Replacement {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.output.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
 }
 
 /// Whether this input comes from somebody who types.

@@ -1,7 +1,7 @@
 //! `steadfast storage export`: every record as a line of JSON.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -10,6 +10,7 @@ use steadfast::storage::UserStorage;
 
 use super::StorageArgument;
 use super::record::{GoalField, to_text};
+use crate::command::stream::Replacement;
 use crate::command::{refuse_to_overwrite, stream};
 use crate::failure::Failure;
 use crate::storage::Use;
@@ -20,7 +21,8 @@ use crate::terminal::text::counted;
 ///
 /// One record a line, in the form that VWO's SDKs give to `set`: {"userId":...,"campaignKey":...,"variationName":...},
 /// with "goalIdentifier" and "metaData" where there are any. Sorted by user, then campaign. A record that was decided
-/// and never activated has "activated": false.
+/// and never activated has "activated": false. A file that is there is replaced once all of it is written, and stays as it
+/// is if that fails.
 ///
 /// Exit status: 0 all of it is written, 2 could not start, 3 stopped before the end.
 #[derive(Debug, Args)]
@@ -39,16 +41,14 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    if let Some(file) = arguments.storage.url.file() {
-        refuse_to_overwrite(&arguments.output, &[file])?;
-    }
+    let read: Vec<&Path> = arguments.storage.url.file().into_iter().collect();
+    refuse_to_overwrite(&arguments.output, &read)?;
     let storage = arguments.storage.open(Use::WhatIsThere)?;
-    let mut output = stream::output(&arguments.output)?;
+    let mut output = Replacement::of(&arguments.output, &read)?;
     let progress = stream::progress_in_records(!stream::is_watched(&arguments.output));
     let exported = export(&*storage, arguments.goal_field, &mut output, &progress);
     progress.finish_and_clear();
-    let written = exported.and_then(|()| output.flush());
-    stream::written(written)?;
+    stream::written(output.end(exported))?;
     if arguments.output.as_os_str() != "-" {
         let records = counted(progress.position(), "record");
         anstream::eprintln!("{records} written to {}", arguments.output.display());
