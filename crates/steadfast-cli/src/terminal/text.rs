@@ -58,6 +58,12 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{:.2} %", share * 100.0)
 }
 
+/// How far a share is off another, in points of a percentage: `+0.19`, `-0.19`, and `0.00` without a sign.
+pub(crate) fn off_by(share: f64, expected: f64) -> String {
+    let points = format!("{:+.2}", (share - expected) * 100.0);
+    if points.ends_with("0.00") && points.len() == "+0.00".len() { "0.00".to_owned() } else { points }
+}
+
 /// The part of a whole, 0 where there is no whole.
 pub(crate) fn share(part: u64, whole: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "counts of users are far below 2^53")]
@@ -96,6 +102,16 @@ mod tests {
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(counted(1, "user"), "1 user");
         assert_eq!(bucket(-1), "-1");
+    }
+
+    #[test]
+    fn nothing_has_no_sign() {
+        assert_eq!(off_by(0.500_01, 0.5), "0.00");
+        assert_eq!(off_by(0.5, 0.500_01), "0.00");
+        assert_eq!(off_by(0.5, 0.5), "0.00");
+        assert_eq!(off_by(0.5, 0.501), "-0.10");
+        assert_eq!(off_by(0.6, 0.5), "+10.00");
+        assert_eq!(off_by(0.4, 0.5), "-10.00");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::statistics::ChiSquare;
 use super::{Part, Simulation, in_short};
-use crate::terminal::text::{counted, grouped, percent, share, width};
+use crate::terminal::text::{counted, grouped, off_by, percent, share, width};
 
 /// The picture's width, and what is left free around it, in units of its view box.
 const WIDTH: f64 = 880.0;
@@ -181,8 +181,8 @@ fn draw_rows(svg: &mut String, rows: &[Row<'_>], bottom: f64) {
         );
         let beside = BARS_TO + 22.0;
         write_text(svg, beside, middle - 3.0, "strong", &percent(row.part.share));
-        let off = (row.part.share - row.part.expected) * 100.0;
-        write_text(svg, beside, middle + 15.0, "quiet", &format!("{} ({off:+.2})", counted(row.part.users, "user")));
+        let off = off_by(row.part.share, row.part.expected);
+        write_text(svg, beside, middle + 15.0, "quiet", &format!("{} ({off})", counted(row.part.users, "user")));
         svg.push_str("</g>\n");
         top += ROW;
     }

@@ -11,7 +11,7 @@ use super::{Part, Simulation, in_short};
 use crate::command::input;
 use crate::terminal::bar::{bar, bar_with_mark};
 use crate::terminal::style::{self, paint};
-use crate::terminal::text::{counted, grouped, padded, percent, share, shown, width};
+use crate::terminal::text::{counted, grouped, off_by, padded, percent, share, shown, width};
 
 /// Columns of the longest bar.
 const BAR: usize = 48;
@@ -86,7 +86,7 @@ fn write_split(report: &mut String, simulation: &Simulation<'_>) {
             padded(name, names),
             percent(part.share),
             percent(part.expected),
-            format!("{:+.2}", (part.share - part.expected) * 100.0),
+            off_by(part.share, part.expected),
         );
         let bar = bar_with_mark(part.share / largest, part.expected / largest, BAR);
         let is_gap = place == simulation.variations.len();
