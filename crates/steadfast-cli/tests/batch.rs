@@ -196,6 +196,38 @@ fn what_cannot_be_kept_is_said() {
     assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 20_000, "all are answered");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_record_that_cannot_be_put_is_said() {
+    let scratch = Scratch::new("batch-not-put");
+    let file = scratch.settings(&settings(&[even(1, "checkout")]));
+    let storage = format!("embedded:{}", scratch.path("users.redb"));
+    let put = |number: usize| {
+        let record = format!(
+            "{{\"userId\":\"user-{number}\",\"campaignKey\":\"checkout\",\"variationName\":\"Green\",\
+             \"metaData\":{{\"text\":\"{}\"}}}}",
+            "x".repeat(200_000)
+        );
+        format!("{{\"op\":\"storage_put\",\"record\":{record}}}\n")
+    };
+    let input = scratch.file("calls.ndjson", &(0..10).map(put).collect::<String>());
+    let script = "trap '' XFSZ; ulimit -f 1024; exec \"$0\" \"$@\"";
+    for more in [&[][..], &["--explain"]] {
+        let output = Command::new("bash")
+            .args(["-c", script, env!("CARGO_BIN_EXE_steadfast"), "batch", "--settings", &file])
+            .args(["--storage", &storage, "--input", &input])
+            .args(more)
+            .output()
+            .unwrap();
+        let (answers, errors) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        let failed = answers.lines().filter(|answer| answer.contains("\"result\":false")).count();
+        assert!(failed > 1 && answers.lines().count() == 10, "{answers}");
+        assert_eq!(output.status.code(), Some(4), "{errors}");
+        let told = format!("{failed} writes failed, and those decisions are not kept: there is no room left");
+        assert!(errors.contains(&told), "{errors}");
+    }
+}
+
 #[test]
 fn a_storage_that_is_read_is_not_written_over() {
     let scratch = Scratch::new("batch-over-storage");

@@ -18,10 +18,11 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use serde_json::Value;
+use steadfast::Unfinished;
 use steadfast::blocking::Client;
 use steadfast::engine::Policy;
 use steadfast::engine::policy::OnStorageError;
-use steadfast::line::{self, Line, LineError};
+use steadfast::line::{self, Answer, Line, LineError, Operation};
 use steadfast::storage::{StorageError, UserStorage};
 
 use super::chunk::{self, Chunk};
@@ -57,7 +58,7 @@ use crate::terminal::text::counted;
 ///   steadfast batch --settings settings.json --storage embedded:users.redb --input calls.ndjson
 ///
 /// Exit status: 0 all lines answered, 1 some line was malformed (its answer has an "error"), 2 could not start,
-/// 3 stopped before the end, 4 all lines answered, but some decisions could not be kept.
+/// 3 stopped before the end, 4 all lines answered, but some decisions or records could not be kept.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
@@ -121,7 +122,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let not_kept = Arc::new(NotKept::default());
     let client = Client::builder(settings).policy(policy).on_storage_error({
         let not_kept = Arc::clone(&not_kept);
-        move |error| not_kept.add(error)
+        move |error: &StorageError| not_kept.add(error.to_string())
     });
     let client = match &storage {
         None => client.build(),
@@ -131,7 +132,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut output = stream::output(&arguments.output)?;
     let seen = stream::is_watched(&arguments.output) || stream::is_typed(&arguments.input);
     let progress = stream::progress_in_bytes(size, !seen);
-    let batch = Batch { client: &client, explain: arguments.explain, users: RandomState::new(), workers: workers() };
+    let batch = Batch {
+        client: &client,
+        not_kept: &not_kept,
+        explain: arguments.explain,
+        users: RandomState::new(),
+        workers: workers(),
+    };
     let malformed = batch.run(input, &mut output, &progress);
     progress.finish_and_clear();
     let written = malformed.and_then(|malformed| {
@@ -162,10 +169,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 struct NotKept(Mutex<(u64, Option<String>)>);
 
 impl NotKept {
-    fn add(&self, error: &StorageError) {
+    fn add(&self, why: String) {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         failures.0 += 1;
-        failures.1.get_or_insert_with(|| error.to_string());
+        failures.1.get_or_insert(why);
     }
 
     /// How much it was, and why; `None` where all was kept.
@@ -173,12 +180,14 @@ impl NotKept {
         let failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (count, first) = (failures.0, failures.1.as_ref()?);
         let writes = counted(count, "write");
-        Some(format!("{writes} failed, and those decisions are not kept: {first}"))
+        let lost = if count == 1 { "what it held is" } else { "those decisions are" };
+        Some(format!("{writes} failed, and {lost} not kept: {first}"))
     }
 }
 
 struct Batch<'b> {
     client: &'b Client,
+    not_kept: &'b NotKept,
     explain: bool,
     users: RandomState,
     workers: usize,
@@ -222,7 +231,7 @@ impl Batch<'_> {
                 }
             };
             // What is answered is stored.
-            self.client.flush(PATIENCE).map_err(|unfinished| io::Error::new(io::ErrorKind::TimedOut, unfinished))?;
+            self.client.flush(PATIENCE).map_err(too_slow)?;
             output.write_all(&answered.text)?;
             malformed += answered.malformed;
             progress.inc(answered.bytes_read);
@@ -304,13 +313,35 @@ impl Batch<'_> {
             Err(malformed) => writeln!(text, "{{\"i\":{number},\"error\":{}}}", Value::from(malformed.to_string())),
             Ok(line) if self.explain => {
                 let answer = line::explain(line, self.client);
+                self.note(line, &answer);
                 let (result, why) = (answer.result, answer.explanation);
                 writeln!(text, "{{\"i\":{number},\"result\":{result},\"explain\":{why}}}")
+            }
+            Ok(line) if matches!(line.operation(), Operation::Put(_)) => {
+                // Why it failed is told at the end.
+                let answer = line::explain(line, self.client);
+                self.note(line, &answer);
+                writeln!(text, "{{\"i\":{number},\"result\":{}}}", answer.result)
             }
             Ok(line) => writeln!(text, "{{\"i\":{number},\"result\":{}}}", line::run(line, self.client).result),
         };
         line.is_err()
     }
+
+    /// Counts a record that could not be put: the client hands it over to nobody, and says so in its answer alone.
+    fn note(&self, line: &Line<'_>, answer: &Answer) {
+        if matches!(line.operation(), Operation::Put(_)) && answer.result == Value::Bool(false) {
+            self.not_kept
+                .add(answer.explanation["mistake"].as_str().unwrap_or("the storage did not say why").to_owned());
+        }
+    }
+}
+
+/// A storage that does not come back.
+fn too_slow(unfinished: Unfinished) -> io::Error {
+    let (users, seconds) = (counted(unfinished.users as u64, "user"), PATIENCE.as_secs());
+    let message = format!("the storage has not answered to the writes of {users} within {seconds} s: check the disk");
+    io::Error::new(io::ErrorKind::TimedOut, message)
 }
 
 impl Answers {
@@ -391,4 +422,22 @@ fn dump(storage: &dyn UserStorage, output: &mut impl Write) -> io::Result<()> {
         output.write_all(record.to_json().to_string().as_bytes())?;
     }
     output.write_all(b"]}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_no_plural() {
+        let told = |users| too_slow(Unfinished { users }).to_string();
+        assert!(told(1).contains("the writes of 1 user within 60 s"), "{}", told(1));
+        assert!(told(2_000).contains("the writes of 2,000 users within 60 s"), "{}", told(2_000));
+        let not_kept = NotKept::default();
+        assert_eq!(not_kept.told(), None);
+        not_kept.add("first".to_owned());
+        assert_eq!(not_kept.told().as_deref(), Some("1 write failed, and what it held is not kept: first"));
+        not_kept.add("second".to_owned());
+        assert_eq!(not_kept.told().as_deref(), Some("2 writes failed, and those decisions are not kept: first"));
+    }
 }
