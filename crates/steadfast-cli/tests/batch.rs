@@ -261,6 +261,42 @@ fn lines_that_are_no_calls_are_answered_in_their_place() {
 }
 
 #[test]
+fn keys_without_effect_are_named_in_the_answer() {
+    let scratch = Scratch::new("batch-keys");
+    let file = scratch.settings(&settings(&[even(1, "checkout")]));
+    let call =
+        |more: &str| format!("{{\"op\":\"activate\",\"campaignKey\":\"checkout\",\"userId\":\"Ashley\"{more}}}\n");
+    let input = [
+        call(",\"options\":{\"customVariable\":{},\"metaData\":{},\"a\\\"b\":1}"),
+        call(",\"customVariables\":{\"plan\":\"gold\"},\"colour\":1"),
+        call(",\"options\":{\"customVariables\":{\"anything\":1}}"),
+        call(",\"options\":{\"customVariables\":7,\"revenue\":1}"),
+    ]
+    .concat();
+    let expected = [
+        Value::from(vec![
+            "`options.customVariable` is not an option that is known here: it has no effect",
+            "`options.a\"b` is not an option that is known here: it has no effect",
+        ]),
+        Value::from(vec![
+            "`customVariables` has no effect here: put it into `options`",
+            "`colour` is not a key that is known here: it has no effect",
+        ]),
+        Value::Null,
+        Value::from(vec!["`options.revenue` is not an option that is known here: it has no effect"]),
+    ];
+    for more in [&[][..], &["--explain"]] {
+        let run = steadfast_with_input(&[&["batch", "--settings", &file], more].concat(), &input);
+        assert_eq!((run.status, &*run.errors), (0, ""));
+        let answers: Vec<Value> = run.output.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let warnings: Vec<Value> = answers.iter().map(|answer| answer["warnings"].clone()).collect();
+        assert_eq!(warnings, expected);
+        assert_eq!(answers[0]["result"], answers[2]["result"], "they change no answer");
+        assert_eq!(answers[3]["explain"]["mistake"].is_string(), !more.is_empty());
+    }
+}
+
+#[test]
 fn files_that_are_read_are_not_written_over() {
     let scratch = Scratch::new("batch-same");
     let file = scratch.settings(&settings(&[even(1, "checkout")]));

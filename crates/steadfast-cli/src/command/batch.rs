@@ -36,7 +36,8 @@ use crate::terminal::text::counted;
 /// Answer a stream of calls, one JSON object a line
 ///
 /// Each answer is {"i":0,"result":...}, in the order of the calls. Lines are numbered from 0, blank ones are skipped.
-/// A call that the official SDK would refuse gets its null or false; --explain says why.
+/// A call that the official SDK would refuse gets its null or false; --explain says why. Keys and options that are not
+/// known have no effect, and are named in the answer's "warnings".
 ///
 /// The calls:
 ///   {"op":"activate","campaignKey":"checkout-button","userId":"Ashley","options":{...}}
@@ -311,26 +312,33 @@ impl Batch<'_> {
         // Writing into memory cannot fail.
         let _ = match line {
             Err(malformed) => writeln!(text, "{{\"i\":{number},\"error\":{}}}", Value::from(malformed.to_string())),
-            Ok(line) if self.explain => {
-                let answer = line::explain(line, self.client);
-                self.note(line, &answer);
-                let (result, why) = (answer.result, answer.explanation);
-                writeln!(text, "{{\"i\":{number},\"result\":{result},\"explain\":{why}}}")
+            Ok(line) => {
+                let is_put = matches!(line.operation(), Operation::Put(_));
+                // Why a record could not be put is told at the end.
+                let answer = if self.explain || is_put { line::explain } else { line::run }(line, self.client);
+                if is_put {
+                    self.note(&answer);
+                }
+                self.write_answer(number, line, &answer, text)
             }
-            Ok(line) if matches!(line.operation(), Operation::Put(_)) => {
-                // Why it failed is told at the end.
-                let answer = line::explain(line, self.client);
-                self.note(line, &answer);
-                writeln!(text, "{{\"i\":{number},\"result\":{}}}", answer.result)
-            }
-            Ok(line) => writeln!(text, "{{\"i\":{number},\"result\":{}}}", line::run(line, self.client).result),
         };
         line.is_err()
     }
 
+    fn write_answer(&self, number: u64, line: &Line<'_>, answer: &Answer, text: &mut Vec<u8>) -> io::Result<()> {
+        write!(text, "{{\"i\":{number},\"result\":{}", answer.result)?;
+        if self.explain {
+            write!(text, ",\"explain\":{}", answer.explanation)?;
+        }
+        if !line.warnings().is_empty() {
+            write!(text, ",\"warnings\":{}", Value::from(line.warnings()))?;
+        }
+        writeln!(text, "}}")
+    }
+
     /// Counts a record that could not be put: the client hands it over to nobody, and says so in its answer alone.
-    fn note(&self, line: &Line<'_>, answer: &Answer) {
-        if matches!(line.operation(), Operation::Put(_)) && answer.result == Value::Bool(false) {
+    fn note(&self, answer: &Answer) {
+        if answer.result == Value::Bool(false) {
             self.not_kept
                 .add(answer.explanation["mistake"].as_str().unwrap_or("the storage did not say why").to_owned());
         }

@@ -7,12 +7,13 @@ use std::fmt;
 use steadfast_engine::settings::wire::Json;
 use steadfast_engine::{Options, Record, Verb};
 
-use super::options;
+use super::{options, unknown};
 
 /// One line, read.
 #[derive(Debug)]
 pub struct Line<'l> {
     pub(super) operation: Operation<'l>,
+    warnings: Vec<String>,
 }
 
 /// What a line asks for.
@@ -131,13 +132,19 @@ impl<'l> Line<'l> {
             _ => return Err(LineError::NoOp),
         };
         let operation = read(op, &json).unwrap_or_else(|mistake| Operation::Mistaken { op, mistake });
-        Ok(Line { operation })
+        Ok(Line { operation, warnings: unknown::warnings(&json) })
     }
 
     /// What it asks for.
     #[must_use]
     pub fn operation(&self) -> &Operation<'l> {
         &self.operation
+    }
+
+    /// Keys of the line and of its options that have no effect, each in a sentence for people. They change no answer.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// The user it is about, as far as it names one: calls of one user must keep their order.
