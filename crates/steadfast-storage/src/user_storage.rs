@@ -32,6 +32,13 @@ use crate::page::{Cursor, Page};
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no storage that answers in place",
+    label = "has no `get` and `set` that answer in place",
+    note = "implement `UserStorage` for it, with `get` and `set`; behind a pointer it goes into an `Arc`",
+    note = "one that answers later, an `AsyncUserStorage`, goes to `Client::storage`; `bridge::Waited` makes it one that \
+            answers in place"
+)]
 pub trait UserStorage: Send + Sync {
     /// The record of a user in a campaign; `Ok(None)` when there is none.
     ///
@@ -135,6 +142,13 @@ pub trait UserStorage: Send + Sync {
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no storage that answers later",
+    label = "has no `get` and `set` that are awaited",
+    note = "implement `AsyncUserStorage` for it, with `get` and `set`; behind a pointer it goes into an `Arc`",
+    note = "one that answers in place, a `UserStorage` such as `MemoryStorage` or `EmbeddedStorage`, goes to \
+            `blocking_storage`; `bridge::Offloaded` makes it one that answers later"
+)]
 pub trait AsyncUserStorage: Send + Sync {
     /// See [`UserStorage::get`].
     ///
