@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use steadfast_engine::Record;
 use steadfast_storage::bridge::{Offloaded, Waited};
-use steadfast_storage::{AsyncUserStorage, EmbeddedStorage, MemoryStorage, StorageError, UserStorage};
+use steadfast_storage::{AsyncUserStorage, Claim, EmbeddedStorage, MemoryStorage, Merged, StorageError, UserStorage};
 use steadfast_testkit::conformance;
 
 /// What no machine needs, however busy.
@@ -40,6 +40,24 @@ impl AsyncUserStorage for LaterService {
     async fn set(&self, record: Record) -> Result<(), StorageError> {
         let records = Arc::clone(&self.0);
         tokio::spawn(async move { records.set(record) }).await.expect("it does not panic")
+    }
+}
+
+/// A service that merges in one step besides, and knows no user's records.
+#[derive(Default)]
+struct Merging(MemoryStorage);
+
+impl UserStorage for Merging {
+    fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
+        self.0.get(user, campaign)
+    }
+
+    fn set(&self, record: Record) -> Result<(), StorageError> {
+        self.0.set(record)
+    }
+
+    fn merge(&self, claim: Claim) -> Result<Merged, StorageError> {
+        self.0.merge(claim)
     }
 }
 
@@ -136,6 +154,23 @@ fn a_service_of_ones_own() {
 async fn a_service_of_ones_own_that_answers_later() {
     conformance::plain_async(Arc::new(LaterService::default())).await.assert();
     conformance::plain_async(Arc::new(Offloaded::new(Service::default()))).await.assert();
+}
+
+#[tokio::test]
+async fn a_service_that_merges() {
+    conformance::merging(&Merging::default()).assert();
+    conformance::merging_async(Arc::new(Offloaded::new(Merging::default()))).await.assert();
+    let report = conformance::built_in(&Merging::default());
+    let failed: Vec<&str> = report.failed().map(conformance::Checked::name).collect();
+    assert_eq!(failed, ["records-of-complete", "erase-complete", "scan-complete", "scan-while-written"], "{report}");
+}
+
+#[test]
+fn a_service_that_does_not_merge() {
+    let report = conformance::merging(&Service::default());
+    let failed: Vec<&str> = report.failed().map(conformance::Checked::name).collect();
+    assert!(failed.contains(&"first-variation-stays") && failed.contains(&"late-claim-is-kept-out"), "{report}");
+    assert!(!failed.contains(&"scan-complete"), "{report}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::limit::Limit;
 use super::report::{Checked, Finding};
 use super::run::Run;
 
@@ -27,10 +28,14 @@ impl<C> Check<C> {
         Check { name, promise, holds }
     }
 
-    /// Runs it. A panic is a finding: it comes from the storage.
-    pub(super) fn run(&self, verdict: impl FnOnce(&C) -> Verdict) -> Checked {
+    /// Runs it, within a limit if there is one. A panic is a finding: it comes from the storage.
+    pub(super) fn run(&self, limit: Option<&Limit>, verdict: impl FnOnce(&C) -> Verdict) -> Checked {
+        if let Some(limit) = limit {
+            limit.begin();
+        }
         let verdict = catch_unwind(AssertUnwindSafe(|| verdict(&self.holds)));
-        Checked::new(self.name, self.promise, verdict.unwrap_or_else(|panic| Err(panicked(&*panic))).err())
+        let found = verdict.unwrap_or_else(|panic| Err(panicked(&*panic))).err();
+        Checked::new(self.name, self.promise, limit.and_then(Limit::finding).or(found))
     }
 }
 

@@ -8,21 +8,22 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::Thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use steadfast_engine::{Answer, Record, StorageFailure};
-use steadfast_storage::{
-    AsyncUserStorage, Claim, Cursor, Merged, Page, StorageError, StorageErrorKind, UserStorage, Writes,
-};
+use steadfast_storage::{AsyncUserStorage, Claim, Cursor, Merged, Page, StorageError, UserStorage, Writes};
 use tokio::runtime::Handle;
 
-/// What no storage needs, however busy the machine: one that takes longer never answers.
-const PATIENCE: Duration = Duration::from_secs(30);
+use super::limit::Limit;
+
+/// So often a thread that waits looks whether another one has ended the check.
+const A_WHILE: Duration = Duration::from_secs(1);
 
 /// An asynchronous storage that is waited for.
 pub(super) struct Driven<S> {
     storage: Arc<S>,
     runtime: Option<Handle>,
+    limit: Limit,
 }
 
 struct Unpark(Thread);
@@ -35,27 +36,21 @@ impl Wake for Unpark {
 
 impl<S: AsyncUserStorage> Driven<S> {
     /// Wraps a storage that lives in this runtime, or in none.
-    pub(super) fn new(storage: Arc<S>, runtime: Option<Handle>) -> Self {
-        Driven { storage, runtime }
+    pub(super) fn new(storage: Arc<S>, runtime: Option<Handle>, limit: Limit) -> Self {
+        Driven { storage, runtime, limit }
     }
 
     fn wait<R>(&self, future: impl Future<Output = R>) -> Result<R, StorageError> {
+        let call = self.limit.call()?;
         let _inside = self.runtime.as_ref().map(Handle::enter);
         let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
         let mut context = Context::from_waker(&waker);
         let mut future = pin!(future);
-        let late = Instant::now() + PATIENCE;
         loop {
             if let Poll::Ready(answer) = future.as_mut().poll(&mut context) {
                 return Ok(answer);
             }
-            let left = late.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                let seconds = PATIENCE.as_secs();
-                let message = format!("no answer within {seconds} s");
-                return Err(StorageError::new(StorageErrorKind::TimedOut, message));
-            }
-            std::thread::park_timeout(left);
+            std::thread::park_timeout(call.left()?.min(A_WHILE));
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The contract of the User Storage Service, as checks that any storage can be held against.
 //!
 //! - [`plain()`] is what every storage keeps: what is set is found.
-//! - [`built_in()`] is what a built-in storage keeps besides: it merges, in one step, as
-//!   [`merge`](steadfast_storage::merge::merge) says, and lists, erases and reads through everything.
+//! - [`merging()`] is what one that overrides `merge` keeps besides: it merges, in one step, as
+//!   [`merge`](steadfast_storage::merge::merge) says.
+//! - [`built_in()`] is what a built-in storage keeps besides: it also lists, erases and reads through everything.
 //! - [`layer()`] is what something that wraps a storage keeps when that storage fails.
 //!
 //! Each runs checks with names and returns a [`Report`]. A storage may hold other records: the kit uses user ids that
@@ -22,12 +23,13 @@ mod entry;
 mod faults;
 pub mod faulty;
 mod lent;
+mod limit;
 mod plain;
 pub mod raced;
 mod report;
 mod run;
 
-pub use entry::{built_in, built_in_async, layer, layer_async, plain, plain_async};
+pub use entry::{built_in, built_in_async, layer, layer_async, merging, merging_async, plain, plain_async};
 pub use faulty::{Fault, Faulty, Fired, Operation, Schedule};
 pub use raced::{Raced, Rival};
 pub use report::{Checked, Finding, Report};

@@ -8,6 +8,8 @@ mod whole;
 
 use super::check::StorageCheck;
 
-/// All checks, in their order.
-pub(super) const CHECKS: &[&[StorageCheck]] =
-    &[law::CHECKS, model::CHECKS, together::CHECKS, race::CHECKS, whole::CHECKS];
+/// The checks of merging, in their order.
+pub(super) const MERGING: &[&[StorageCheck]] = &[law::CHECKS, model::CHECKS, together::CHECKS, race::CHECKS];
+
+/// The checks of all that it holds.
+pub(super) const WHOLE: &[&[StorageCheck]] = &[whole::CHECKS];
