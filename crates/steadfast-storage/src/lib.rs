@@ -7,8 +7,19 @@
 //! Modules in reading order: [`user_storage`] (the two traits, side by side), [`merge`] (the contract of a built-in
 //! backend, as a pure function), [`backend`], [`error`].
 //!
-//! To add a backend: implement [`UserStorage`] (or [`AsyncUserStorage`]) in a folder of its own under `backend/`,
-//! override `merge` with something atomic, and hold it against [`merge::merge`]. No caching, retry or timeout inside.
+//! # How to add a backend
+//!
+//! 1. `backend/`: a file or folder of its own, which implements [`UserStorage`] (or [`AsyncUserStorage`]). Override
+//!    `merge` with something atomic, and `records_of`, `erase` and `scan`. No caching, retry or timeout inside. Its
+//!    errors name no user and say what to do next ([`StorageErrorKind`]).
+//! 2. `backend/mod.rs`: its module; here, its `pub use`.
+//! 3. `Cargo.toml`: a feature of its name where it has dependencies of its own, in front of both lines of step 2 and of
+//!    its tests.
+//! 4. `steadfast-testkit/tests/conformance.rs`: a test that holds it against `conformance::built_in`, or
+//!    `built_in_async`; `conformance::merging` while step 1 lacks the last three.
+//! 5. `steadfast-cli/src/storage/url.rs`: its URL, a variant of `StorageUrl` that is read, shown and opened, and its
+//!    form in `ACCEPTED`; in the help of `--storage` (`command/batch.rs`, `command/storage/mod.rs`) what it stands for.
+//! 6. `docs/storage.md`: whose storage it is, and what it promises; the code map of `ARCHITECTURE.md`.
 
 pub mod backend;
 #[cfg(feature = "bridge")]
