@@ -33,6 +33,8 @@ pub mod user_storage;
 #[cfg(feature = "embedded")]
 pub use backend::embedded::{EmbeddedOptions, EmbeddedStorage};
 pub use backend::memory::MemoryStorage;
+#[cfg(feature = "redis")]
+pub use backend::redis::{RedisOptions, RedisStorage};
 pub use backend::unopened::UnopenedStorage;
 pub use error::{StorageError, StorageErrorKind};
 pub use held::HeldUserStorage;

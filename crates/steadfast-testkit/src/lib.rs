@@ -20,6 +20,8 @@ pub mod play;
 mod random;
 #[cfg(feature = "golden")]
 pub mod rule;
+#[cfg(feature = "golden")]
+pub mod servers;
 
 #[cfg(feature = "golden")]
 pub use case::Case;

@@ -4,3 +4,6 @@
 pub mod embedded;
 pub mod memory;
 pub mod unopened;
+
+#[cfg(feature = "redis")]
+pub mod redis;

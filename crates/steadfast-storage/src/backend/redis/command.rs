@@ -1,0 +1,127 @@
+//! What is said to Redis, byte by byte.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use redis::{Cmd, Script, cmd};
+use steadfast_engine::Record;
+
+use super::value;
+use crate::merge::{Claim, Condition};
+
+/// The version of what is stored, under a key of its own.
+pub(super) const FORMAT: u64 = 1;
+
+const MERGE: &str = include_str!("merge.lua");
+const SET: &str = "redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
+if ARGV[1] ~= '' then
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+end";
+const ERASE: &str = "local many = redis.call('HLEN', KEYS[1])
+redis.call('UNLINK', KEYS[1])
+return many";
+
+/// What the server knows a script by, once it was told its text.
+static MERGE_DIGEST: LazyLock<Script> = LazyLock::new(|| Script::new(MERGE));
+static SET_DIGEST: LazyLock<Script> = LazyLock::new(|| Script::new(SET));
+static ERASE_DIGEST: LazyLock<Script> = LazyLock::new(|| Script::new(ERASE));
+
+/// A script, by its digest or by its text.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'c> {
+    digest: &'static LazyLock<Script>,
+    text: &'static str,
+    key: &'c [u8],
+    arguments: &'c [Vec<u8>],
+}
+
+impl Call<'_> {
+    pub(super) fn by_digest(&self) -> Cmd {
+        self.command("EVALSHA", self.digest.get_hash())
+    }
+
+    pub(super) fn by_text(&self) -> Cmd {
+        self.command("EVAL", self.text)
+    }
+
+    fn command(&self, name: &str, script: &str) -> Cmd {
+        let mut command = cmd(name);
+        command.arg(script).arg(1).arg(self.key);
+        self.arguments.iter().for_each(|argument| {
+            command.arg(&argument[..]);
+        });
+        command
+    }
+}
+
+/// The key of a user: the id is the hash tag, and lies as it is.
+pub(super) fn key(prefix: &str, user: &str) -> Vec<u8> {
+    [prefix.as_bytes(), b"{", user.as_bytes(), b"}"].concat()
+}
+
+/// The user of a key; none where it is not one of these.
+pub(super) fn user<'k>(prefix: &str, key: &'k [u8]) -> Option<&'k str> {
+    std::str::from_utf8(key.strip_prefix(prefix.as_bytes())?.strip_prefix(b"{")?.strip_suffix(b"}")?).ok()
+}
+
+/// The key that says which version this is. It is none of a user's.
+pub(super) fn format_key(prefix: &str) -> String {
+    format!("{prefix}format")
+}
+
+pub(super) fn get(key: &[u8], campaigns: &[&str]) -> Cmd {
+    let mut command = cmd("HMGET");
+    command.arg(key).arg(campaigns);
+    command
+}
+
+pub(super) fn get_all(key: &[u8]) -> Cmd {
+    let mut command = cmd("HGETALL");
+    command.arg(key);
+    command
+}
+
+pub(super) fn set(record: &Record, retention: Option<Duration>) -> Vec<Vec<u8>> {
+    vec![milliseconds(retention), record.campaign_key.clone().into(), value::encode(record).into()]
+}
+
+pub(super) fn set_call<'c>(key: &'c [u8], arguments: &'c [Vec<u8>]) -> Call<'c> {
+    Call { digest: &SET_DIGEST, text: SET, key, arguments }
+}
+
+/// The arguments of a merge: see `merge.lua`.
+pub(super) fn merge<'c>(claims: impl Iterator<Item = &'c Claim>, retention: Option<Duration>) -> Vec<Vec<u8>> {
+    let mut arguments = vec![milliseconds(retention)];
+    for Claim { record, goal, condition, was_read: _ } in claims {
+        let (condition, gone) = match condition {
+            Condition::Absent => ("absent", ""),
+            Condition::Stored => ("stored", ""),
+            Condition::Replaces(gone) => ("replaces", gone.as_str()),
+            Condition::Unknown => ("unknown", ""),
+        };
+        let texts = [
+            &*record.campaign_key,
+            condition,
+            gone,
+            value::flag(record.activated),
+            &*record.variation_name,
+            record.goals.as_str(),
+            goal.as_deref().unwrap_or_default(),
+            &*value::meta_data(record),
+        ];
+        arguments.extend(texts.map(|text| text.as_bytes().to_vec()));
+    }
+    arguments
+}
+
+pub(super) fn merge_call<'c>(key: &'c [u8], arguments: &'c [Vec<u8>]) -> Call<'c> {
+    Call { digest: &MERGE_DIGEST, text: MERGE, key, arguments }
+}
+
+pub(super) fn erase_call(key: &[u8]) -> Call<'_> {
+    Call { digest: &ERASE_DIGEST, text: ERASE, key, arguments: &[] }
+}
+
+fn milliseconds(retention: Option<Duration>) -> Vec<u8> {
+    retention.map(|retention| retention.as_millis().max(1).to_string().into()).unwrap_or_default()
+}

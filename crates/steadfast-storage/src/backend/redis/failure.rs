@@ -1,0 +1,96 @@
+//! What Redis says, as an error of this crate: which kind, in words that name the server and say what to do next.
+
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+use super::options::Target;
+use super::value::Flaw;
+use crate::error::{StorageError, StorageErrorKind};
+
+/// The error for the caller. The server's own words are its source: they never name a user.
+pub(super) fn into_error(target: &Target, error: RedisError) -> StorageError {
+    use StorageErrorKind::{Corrupt, Denied, Full, Other, TimedOut, Unavailable};
+    let place = target.place();
+    let (kind, message) = match (error.kind(), error.code()) {
+        // A server that waits for a plain command takes a greeting under TLS for the start of one.
+        _ if error.is_timeout() && target.is_tls() => (
+            TimedOut,
+            format!(
+                "{place} did not answer in time: see whether it is overloaded or cut off, and the port the one for TLS"
+            ),
+        ),
+        _ if error.is_timeout() => {
+            (TimedOut, format!("{place} did not answer in time: see whether it is overloaded or cut off"))
+        }
+        (ErrorKind::AuthenticationFailed, _) | (_, Some("WRONGPASS" | "NOAUTH")) => {
+            (Denied, format!("{place} refuses the user or the password: check both in the URL"))
+        }
+        (ErrorKind::Server(ServerErrorKind::NoPerm), _) => (
+            Denied,
+            format!("{place} does not permit this: give the user the commands and keys that docs/operations.md lists"),
+        ),
+        (ErrorKind::Server(ServerErrorKind::ReadOnly), _) => {
+            (Denied, format!("{place} is a replica, which only reads: name the primary"))
+        }
+        (ErrorKind::Server(ServerErrorKind::ClusterDown), _) => {
+            (Unavailable, format!("{place} does not serve all of its slots: see `CLUSTER INFO`"))
+        }
+        (
+            ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::TryAgain | ServerErrorKind::MasterDown),
+            _,
+        )
+        | (_, Some("BUSY")) => (Unavailable, format!("{place} is not ready: try again")),
+        (_, Some("OOM")) => {
+            (Full, format!("{place} has no memory left: raise `maxmemory`, and keep its policy at `noeviction`"))
+        }
+        (_, Some("MISCONF" | "NOREPLICAS")) => (Unavailable, format!("{place} takes no writes now: see its log")),
+        (_, Some("WRONGTYPE")) => {
+            (Corrupt, format!("{place} has something else under a key of this storage: give it another prefix"))
+        }
+        (ErrorKind::MasterNameNotFoundBySentinel, _) => {
+            (Denied, format!("{place} is not known to them: check the name of the master"))
+        }
+        _ if is_about_tls(&error) => (
+            Denied,
+            format!(
+                "{place} cannot be talked to under TLS: check that the port is the one for TLS, and that its certificate \
+                 is trusted and names the host"
+            ),
+        ),
+        (ErrorKind::ClusterConnectionNotFound | ErrorKind::Io, _) if matches!(target, Target::Cluster(_)) => {
+            (Unavailable, format!("{place} cannot be reached: check that its nodes run, and that this is a Cluster"))
+        }
+        (ErrorKind::InvalidClientConfig, _) => (Denied, format!("{place} cannot be used as the URL says: check it")),
+        // A server that speaks TLS hangs up on whoever does not.
+        (ErrorKind::Io, _) if !target.is_tls() && error.is_connection_dropped() => (
+            Unavailable,
+            format!("{place} closed the connection: check that it runs, or write rediss:// if it demands TLS"),
+        ),
+        (ErrorKind::Io, _) => (Unavailable, format!("{place} cannot be reached: check that it runs, and the address")),
+        (ErrorKind::Parse, _) => {
+            (Denied, format!("{place} does not speak Redis: check the address, or write rediss:// if it demands TLS"))
+        }
+        _ => (Other, format!("{place} cannot do this: see the cause")),
+    };
+    StorageError::new(kind, message).with_source(error)
+}
+
+fn is_about_tls(error: &RedisError) -> bool {
+    let text = error.to_string();
+    ["certificate", "Certificate", "InvalidContentType", "corrupt message", "handshake"]
+        .iter()
+        .any(|word| text.contains(word))
+}
+
+/// A value is not what was written, or was written by a newer version.
+pub(super) fn flawed(place: &str, flaw: Flaw) -> StorageError {
+    match flaw {
+        Flaw::Corrupt => StorageError::new(
+            StorageErrorKind::Corrupt,
+            format!("a record in {place} is damaged: put another in its place, or erase the user"),
+        ),
+        Flaw::Newer => StorageError::new(
+            StorageErrorKind::NewerFormat,
+            format!("a record in {place} was written by a newer version: use that one"),
+        ),
+    }
+}

@@ -1,0 +1,213 @@
+//! The connection: one for all calls, since Redis answers in order and the calls share it; made by the first call, and
+//! anew by the next one after it broke.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::cluster::ClusterClient;
+use redis::cluster_async::ClusterConnection;
+use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr};
+use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind,
+    TlsCertificates, Value, from_redis_value,
+};
+
+use super::failure::into_error;
+use super::options::{RedisOptions, Target, tls_mode};
+use crate::error::StorageError;
+
+/// A way to the server.
+#[derive(Clone)]
+enum Connection {
+    Single(MultiplexedConnection),
+    Cluster(ClusterConnection),
+}
+
+/// The way to the server, or the means to find one.
+pub(super) struct Link {
+    target: Target,
+    options: RedisOptions,
+    /// The connection, and which one it is.
+    current: Mutex<Option<(u64, Connection)>>,
+    /// Held by whoever makes one: there is no use in two.
+    making: Arc<tokio::sync::Mutex<u64>>,
+}
+
+impl Link {
+    pub(super) fn new(target: Target, options: RedisOptions) -> Self {
+        Link { target, options, current: Mutex::new(None), making: Arc::default() }
+    }
+
+    pub(super) fn options(&self) -> &RedisOptions {
+        &self.options
+    }
+
+    pub(super) fn place(&self) -> String {
+        self.target.place()
+    }
+
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.target, Target::Cluster(_))
+    }
+
+    /// Runs a command where its key is.
+    ///
+    /// # Errors
+    /// When there is no connection, no answer in time, or the server says no.
+    pub(super) async fn run<R: FromRedisValue>(self: &Arc<Self>, command: &Cmd) -> Result<R, StorageError> {
+        let answer = self.send(async |connection| match connection {
+            Connection::Single(mut connection) => connection.req_packed_command(command).await,
+            Connection::Cluster(mut connection) => connection.req_packed_command(command).await,
+        });
+        self.read(answer.await)
+    }
+
+    /// Runs a command of a Cluster where a slot is.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run).
+    pub(super) async fn run_at<R: FromRedisValue>(
+        self: &Arc<Self>,
+        slot: u16,
+        command: Cmd,
+    ) -> Result<R, StorageError> {
+        let route = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(Route::new(slot, SlotAddr::Master)));
+        let answer = self.send(async |connection| match connection {
+            Connection::Single(mut connection) => connection.req_packed_command(&command).await,
+            Connection::Cluster(mut connection) => connection.route_command(command, route).await,
+        });
+        self.read(answer.await)
+    }
+
+    /// Whether the server has lost a script that it was given.
+    pub(super) fn is_unknown_script(error: &RedisError) -> bool {
+        error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+    }
+
+    /// Runs a script by its digest, and by its text where the server does not know it yet.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run).
+    pub(super) async fn run_script<R: FromRedisValue>(
+        self: &Arc<Self>,
+        by_digest: &Cmd,
+        by_text: impl FnOnce() -> Cmd,
+    ) -> Result<R, StorageError> {
+        let answer = self.send(async |connection| match connection {
+            Connection::Single(mut connection) => connection.req_packed_command(by_digest).await,
+            Connection::Cluster(mut connection) => connection.req_packed_command(by_digest).await,
+        });
+        match answer.await {
+            Err(error) if Self::is_unknown_script(&error) => self.run(&by_text()).await,
+            answer => self.read(answer),
+        }
+    }
+
+    fn read<R: FromRedisValue>(&self, answer: RedisResult<Value>) -> Result<R, StorageError> {
+        answer.and_then(|value| Ok(from_redis_value(value)?)).map_err(|error| into_error(&self.target, error))
+    }
+
+    async fn send(self: &Arc<Self>, command: impl AsyncFnOnce(Connection) -> RedisResult<Value>) -> RedisResult<Value> {
+        let (number, connection) = self.connection().await?;
+        let late = || timed_out(self.options.answer);
+        let answer = tokio::time::timeout(self.options.answer, command(connection)).await;
+        // What the server refuses comes as an answer.
+        let answer = answer.unwrap_or_else(|_| Err(late())).and_then(Value::extract_error);
+        if let Err(error) = &answer
+            && self.is_broken(error)
+        {
+            self.discard(number);
+        }
+        answer
+    }
+
+    /// Whether the connection is of no use any more. A Cluster's mends itself.
+    fn is_broken(&self, error: &RedisError) -> bool {
+        // What waits behind an answer that does not come waits as well; and who was the master may be one no longer.
+        let is_replica = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
+        !self.is_cluster() && (error.is_unrecoverable_error() || error.is_timeout() || is_replica)
+    }
+
+    fn discard(&self, number: u64) {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if current.as_ref().is_some_and(|(there, _)| *there == number) {
+            *current = None;
+        }
+    }
+
+    fn current(&self) -> Option<(u64, Connection)> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn connection(self: &Arc<Self>) -> RedisResult<(u64, Connection)> {
+        if let Some(connection) = self.current() {
+            return Ok(connection);
+        }
+        let mut making = Arc::clone(&self.making).lock_owned().await;
+        if let Some(connection) = self.current() {
+            return Ok(connection);
+        }
+        // In a task of its own: a caller who gives up must not take the connection with them that others wait for.
+        let link = Arc::clone(self);
+        let made = tokio::spawn(async move {
+            let connecting = tokio::time::timeout(link.options.connect, link.connect());
+            let connection = connecting.await.unwrap_or_else(|_| Err(timed_out(link.options.connect)))?;
+            *making += 1;
+            let made = (*making, connection);
+            *link.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(made.clone());
+            Ok(made)
+        });
+        made.await.unwrap_or_else(|error| Err(std::io::Error::other(error).into()))
+    }
+
+    async fn connect(&self) -> RedisResult<Connection> {
+        let certificates = || TlsCertificates { client_tls: None, root_cert: self.options.root_certificate.clone() };
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.options.connect))
+            .set_response_timeout(Some(self.options.answer));
+        match &self.target {
+            Target::Single(server) => {
+                let client = match self.target.is_tls() && self.options.root_certificate.is_some() {
+                    true => Client::build_with_tls(server.clone(), certificates())?,
+                    false => Client::open(server.clone())?,
+                };
+                client.get_multiplexed_async_connection_with_config(&config).await.map(Connection::Single)
+            }
+            Target::Sentinel { sentinels, master, redis, tls } => {
+                let addresses = sentinels.iter().map(|sentinel| sentinel.addr().clone());
+                let mut builder = SentinelClientBuilder::new(addresses, master.clone(), SentinelServerType::Master)?;
+                if let Some(mode) = tls_mode(*tls) {
+                    builder = builder.set_client_to_redis_tls_mode(mode);
+                    if self.options.root_certificate.is_some() {
+                        builder = builder.set_client_to_redis_certificates(certificates());
+                    }
+                }
+                if let Some(user) = redis.username() {
+                    builder = builder.set_client_to_redis_username(user);
+                }
+                if let Some(password) = redis.password() {
+                    builder = builder.set_client_to_redis_password(password);
+                }
+                let mut client = builder.set_client_to_redis_db(redis.db()).build()?;
+                client.get_async_connection_with_config(&config).await.map(Connection::Single)
+            }
+            Target::Cluster(nodes) => {
+                let mut builder = ClusterClient::builder(nodes.iter().cloned())
+                    .connection_timeout(self.options.connect)
+                    .response_timeout(self.options.answer)
+                    // For slots that move; what cannot be reached is left to the layers above.
+                    .retries(3);
+                if self.target.is_tls() && self.options.root_certificate.is_some() {
+                    builder = builder.certs(certificates());
+                }
+                builder.build()?.get_async_connection().await.map(Connection::Cluster)
+            }
+        }
+    }
+}
+
+fn timed_out(after: Duration) -> RedisError {
+    std::io::Error::new(std::io::ErrorKind::TimedOut, format!("no answer within {} ms", after.as_millis())).into()
+}

@@ -1,0 +1,177 @@
+//! Reading through all records.
+//!
+//! A Cluster is read slot by slot: a slot lists its keys at once, and lies on one node or another but never on two, so
+//! that nothing comes twice, whatever moves. One server is read by `SCAN`, which may name a key twice while it makes its
+//! table larger or smaller; so a fingerprint of every user is kept until the end, 16 bytes each.
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::try_join_all;
+use redis::cmd;
+use steadfast_engine::Record;
+
+use super::command;
+use super::link::Link;
+use super::storage::RedisStorage;
+use crate::error::{StorageError, StorageErrorKind};
+use crate::page::{Cursor, Page};
+
+/// Slots of a Cluster.
+const SLOTS: u16 = 16_384;
+
+/// So many slots are asked at one moment.
+const SIDE_BY_SIDE: u16 = 64;
+
+/// So many scans of one server may be under way; the one longest untouched is forgotten for another.
+const AT_ONCE: usize = 8;
+
+/// The scans under way, and what they have seen.
+#[derive(Default)]
+pub(super) struct Scans {
+    known: Mutex<Known>,
+    hashers: [RandomState; 2],
+}
+
+#[derive(Default)]
+struct Known {
+    begun: u64,
+    seen: VecDeque<(u64, HashSet<(u64, u64)>)>,
+}
+
+impl Scans {
+    /// The users of these that a scan has not seen; from now on it has. `None` for a scan that was forgotten.
+    fn new_to(&self, scan: u64, users: Vec<String>) -> Option<Vec<String>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = known.seen.iter().position(|(number, _)| *number == scan)?;
+        let mut entry = known.seen.remove(place)?;
+        let print = |user: &String| (self.hashers[0].hash_one(user), self.hashers[1].hash_one(user));
+        let new = users.into_iter().filter(|user| entry.1.insert(print(user))).collect();
+        known.seen.push_back(entry);
+        Some(new)
+    }
+
+    fn begin(&self) -> u64 {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.begun += 1;
+        let number = known.begun;
+        if known.seen.len() == AT_ONCE {
+            known.seen.pop_front();
+        }
+        known.seen.push_back((number, HashSet::new()));
+        number
+    }
+
+    fn end(&self, scan: u64) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).seen.retain(|(number, _)| *number != scan);
+    }
+}
+
+/// See [`UserStorage::scan`](crate::UserStorage::scan).
+pub(super) async fn page(
+    storage: &RedisStorage,
+    link: &Arc<Link>,
+    scans: &Scans,
+    from: Option<&Cursor>,
+    about: usize,
+) -> Result<Page, StorageError> {
+    if link.is_cluster() {
+        of_slots(storage, link, from, about).await
+    } else {
+        of_server(storage, link, scans, from, about).await
+    }
+}
+
+async fn of_slots(
+    storage: &RedisStorage,
+    link: &Arc<Link>,
+    from: Option<&Cursor>,
+    about: usize,
+) -> Result<Page, StorageError> {
+    let mut slot = match from.map(|cursor| <[u8; 2]>::try_from(cursor.as_bytes())) {
+        None => 0,
+        Some(Ok(slot)) => u16::from_be_bytes(slot),
+        Some(Err(_)) => return Err(foreign()),
+    };
+    let mut records = Vec::new();
+    while slot < SLOTS && records.len() < about {
+        let end = (slot + SIDE_BY_SIDE).min(SLOTS);
+        let users = try_join_all((slot..end).map(|slot| users_in(link, slot))).await?;
+        records.extend(records_of(storage, users.concat()).await?);
+        slot = end;
+    }
+    Ok(Page { records, next: (slot < SLOTS).then(|| Cursor::new(slot.to_be_bytes())) })
+}
+
+async fn users_in(link: &Arc<Link>, slot: u16) -> Result<Vec<String>, StorageError> {
+    let mut count = cmd("CLUSTER");
+    count.arg("COUNTKEYSINSLOT").arg(slot);
+    let many: u64 = link.run_at(slot, count).await?;
+    if many == 0 {
+        return Ok(Vec::new());
+    }
+    let mut list = cmd("CLUSTER");
+    // Those that come between the two questions need not be found.
+    list.arg("GETKEYSINSLOT").arg(slot).arg(many);
+    let keys: Vec<Vec<u8>> = link.run_at(slot, list).await?;
+    Ok(users(link, &keys))
+}
+
+async fn of_server(
+    storage: &RedisStorage,
+    link: &Arc<Link>,
+    scans: &Scans,
+    from: Option<&Cursor>,
+    about: usize,
+) -> Result<Page, StorageError> {
+    let (scan, place) = match from.map(|cursor| <[u8; 16]>::try_from(cursor.as_bytes())) {
+        None => (scans.begin(), 0),
+        Some(Ok(bytes)) => {
+            let number = u128::from_be_bytes(bytes);
+            ((number >> 64) as u64, number as u64)
+        }
+        Some(Err(_)) => return Err(foreign()),
+    };
+    let mut command = cmd("SCAN");
+    command.arg(place).arg("MATCH").arg(pattern(&link.options().prefix)).arg("COUNT").arg(about);
+    let (next, keys): (u64, Vec<Vec<u8>>) = link.run(&command).await?;
+    let Some(users) = scans.new_to(scan, users(link, &keys)) else {
+        return Err(StorageError::new(
+            StorageErrorKind::Other,
+            "this reading through all records was left for too long: begin it anew",
+        ));
+    };
+    let records = records_of(storage, users).await?;
+    if next == 0 {
+        scans.end(scan);
+    }
+    let cursor = || Cursor::new((u128::from(scan) << 64 | u128::from(next)).to_be_bytes());
+    Ok(Page { records, next: (next != 0).then(cursor) })
+}
+
+async fn records_of(storage: &RedisStorage, users: Vec<String>) -> Result<Vec<Record>, StorageError> {
+    let records = try_join_all(users.iter().map(|user| storage.records_in(user))).await?;
+    Ok(records.concat())
+}
+
+fn users(link: &Link, keys: &[Vec<u8>]) -> Vec<String> {
+    keys.iter().filter_map(|key| command::user(&link.options().prefix, key)).map(str::to_owned).collect()
+}
+
+/// What `SCAN` looks for: the keys of users, whatever the prefix is made of.
+fn pattern(prefix: &str) -> String {
+    let mut pattern = String::new();
+    for letter in prefix.chars() {
+        if matches!(letter, '*' | '?' | '[' | ']' | '\\' | '^' | '-') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push_str("{*}");
+    pattern
+}
+
+fn foreign() -> StorageError {
+    StorageError::new(StorageErrorKind::Other, "this place between records is of another storage")
+}

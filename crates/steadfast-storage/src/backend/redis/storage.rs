@@ -1,0 +1,219 @@
+//! The storage: the contract, in commands.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use redis::cmd;
+use steadfast_engine::{Answer, Record, StorageFailure};
+
+use super::command;
+use super::failure::flawed;
+use super::link::Link;
+use super::options::{RedisOptions, Target};
+use super::scan::{self, Scans};
+use super::value::decode;
+use crate::error::{StorageError, StorageErrorKind};
+use crate::merge::{Claim, Merged, merge};
+use crate::page::{Cursor, Page};
+use crate::user_storage::{AsyncUserStorage, Writes};
+
+/// So many claims go in one batch: the users of it side by side on one connection.
+const TOGETHER: usize = 256;
+
+/// A storage in Redis or Valkey. Merging is atomic. It may be cloned; all of them share one connection.
+#[derive(Clone)]
+pub struct RedisStorage {
+    link: Arc<Link>,
+    scans: Arc<Scans>,
+}
+
+impl RedisStorage {
+    /// A storage at a URL, which is connected to by the first call:
+    ///
+    /// - `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, or `rediss://` for TLS;
+    /// - `redis+cluster://[USER:PASSWORD@]HOST[:PORT],HOST[:PORT]...`, or `rediss+cluster://`: some of the nodes, which
+    ///   name the others;
+    /// - `redis+sentinel://[USER:PASSWORD@]HOST[:PORT],HOST[:PORT].../MASTER[/DATABASE]`, or `rediss+sentinel://` where
+    ///   the server is talked to under TLS: the Sentinels, and the name of what they watch.
+    ///
+    /// # Errors
+    /// [`StorageErrorKind::Denied`] when it is no such URL.
+    pub fn new(url: &str, options: RedisOptions) -> Result<RedisStorage, StorageError> {
+        let link = Arc::new(Link::new(Target::from_url(url)?, options));
+        Ok(RedisStorage { link, scans: Arc::default() })
+    }
+
+    /// The same, and sees at once whether it can be used: see [`check`](Self::check). Needs a tokio runtime around it.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new) and [`check`](Self::check).
+    pub async fn open(url: &str, options: RedisOptions) -> Result<RedisStorage, StorageError> {
+        let storage = RedisStorage::new(url, options)?;
+        storage.check().await?;
+        Ok(storage)
+    }
+
+    /// Whether the server can be reached, may be written to, and holds nothing of a newer version. An empty one is
+    /// marked with the version of this one; nothing else is written.
+    ///
+    /// # Errors
+    /// [`StorageErrorKind::Unavailable`] or [`StorageErrorKind::TimedOut`] when it cannot be reached;
+    /// [`StorageErrorKind::Denied`] when it refuses the user, may only be read, or speaks TLS where the URL does not, or
+    /// the other way round; [`StorageErrorKind::NewerFormat`] when a newer version has written to it;
+    /// [`StorageErrorKind::Full`] when there is no memory left.
+    pub async fn check(&self) -> Result<(), StorageError> {
+        let key = command::format_key(&self.link.options().prefix);
+        let _: bool = self.link.run(cmd("SETNX").arg(&key).arg(command::FORMAT)).await?;
+        let found: Option<String> = self.link.run(cmd("GET").arg(&key)).await?;
+        match found.as_deref().map(str::parse::<u64>) {
+            // Somebody has erased it since, which means no other version.
+            None | Some(Ok(0..=command::FORMAT)) => Ok(()),
+            Some(Ok(newer)) => Err(StorageError::new(
+                StorageErrorKind::NewerFormat,
+                format!(
+                    "{} has records of format {newer}, and this version reads {}: use a newer one",
+                    self.link.place(),
+                    command::FORMAT
+                ),
+            )),
+            Some(Err(_)) => Err(StorageError::new(
+                StorageErrorKind::Corrupt,
+                format!("{} has something else under `{key}`: give this storage another prefix", self.link.place()),
+            )),
+        }
+    }
+
+    fn key(&self, user: &str) -> Vec<u8> {
+        command::key(&self.link.options().prefix, user)
+    }
+
+    fn decoded(&self, user: &str, campaign: &str, value: &[u8]) -> Result<Record, StorageError> {
+        decode(user, campaign, value).map_err(|flaw| flawed(&self.link.place(), flaw))
+    }
+
+    /// Merges claims of one user, in their order.
+    async fn merge_of(&self, claims: &[&Claim]) -> Vec<Result<Merged, StorageError>> {
+        let Some(first) = claims.first() else { return Vec::new() };
+        let key = self.key(&first.record.user_id);
+        let arguments = command::merge(claims.iter().copied(), self.link.options().retention);
+        let call = command::merge_call(&key, &arguments);
+        let before: Result<Vec<Option<Vec<u8>>>, _> = self.link.run_script(&call.by_digest(), || call.by_text()).await;
+        match before {
+            Ok(before) if before.len() == claims.len() => {
+                let merged = claims.iter().zip(before).map(|(claim, stored)| {
+                    let Record { user_id, campaign_key, .. } = &claim.record;
+                    let stored = stored.map(|value| self.decoded(user_id, campaign_key, &value)).transpose()?;
+                    Ok(merge(stored.as_ref(), claim))
+                });
+                merged.collect()
+            }
+            Ok(_) => each(&StorageError::new(StorageErrorKind::Other, "Redis answered to fewer claims"), claims.len()),
+            Err(error) => each(&error, claims.len()),
+        }
+    }
+
+    pub(super) async fn records_in(&self, user: &str) -> Result<Vec<Record>, StorageError> {
+        let fields: Vec<(Vec<u8>, Vec<u8>)> = self.link.run(&command::get_all(&self.key(user))).await?;
+        let mut records = Vec::with_capacity(fields.len());
+        for (campaign, value) in fields {
+            let campaign =
+                String::from_utf8(campaign).map_err(|_| flawed(&self.link.place(), super::value::Flaw::Corrupt))?;
+            records.push(self.decoded(user, &campaign, &value)?);
+        }
+        records.sort_by(|one, other| one.campaign_key.cmp(&other.campaign_key));
+        Ok(records)
+    }
+}
+
+impl AsyncUserStorage for RedisStorage {
+    async fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
+        let mut command = cmd("HGET");
+        command.arg(self.key(user)).arg(campaign);
+        let value: Option<Vec<u8>> = self.link.run(&command).await?;
+        value.map(|value| self.decoded(user, campaign, &value)).transpose()
+    }
+
+    async fn set(&self, record: Record) -> Result<(), StorageError> {
+        let (key, arguments) = (self.key(&record.user_id), command::set(&record, self.link.options().retention));
+        let call = command::set_call(&key, &arguments);
+        self.link.run_script(&call.by_digest(), || call.by_text()).await
+    }
+
+    async fn get_many(&self, user: &str, campaigns: &[&str]) -> Vec<Answer> {
+        if campaigns.is_empty() {
+            return Vec::new();
+        }
+        let values: Result<Vec<Option<Vec<u8>>>, _> = self.link.run(&command::get(&self.key(user), campaigns)).await;
+        let failed = |error: &StorageError| Answer::Failed(StorageFailure::new(error.to_string()));
+        match values {
+            Err(error) => vec![failed(&error); campaigns.len()],
+            Ok(values) => {
+                let mut values = values.into_iter();
+                let answer = |campaign: &&str| match values.next() {
+                    None => failed(&StorageError::new(StorageErrorKind::Other, "Redis answered about fewer campaigns")),
+                    Some(None) => Answer::Absent,
+                    Some(Some(value)) => match self.decoded(user, campaign, &value) {
+                        Ok(record) => Answer::Found(Arc::new(record)),
+                        Err(error) => failed(&error),
+                    },
+                };
+                campaigns.iter().map(answer).collect()
+            }
+        }
+    }
+
+    async fn set_many(&self, records: Vec<Record>) -> Vec<Result<(), StorageError>> {
+        // One connection keeps the order in which they are begun; a place that comes twice holds the later.
+        join_all(records.into_iter().map(|record| self.set(record))).await
+    }
+
+    async fn merge(&self, claim: Claim) -> Result<Merged, StorageError> {
+        let none = || Err(StorageError::new(StorageErrorKind::Other, "Redis gave no answer"));
+        self.merge_of(&[&claim]).await.pop().unwrap_or_else(none)
+    }
+
+    async fn merge_many(&self, claims: Vec<Claim>) -> Vec<Result<Merged, StorageError>> {
+        // All of a user's in one script, which keeps their order.
+        let mut places: Vec<usize> = (0..claims.len()).collect();
+        places.sort_by(|one, other| claims[*one].record.user_id.cmp(&claims[*other].record.user_id));
+        let of_users = places.chunk_by(|one, other| claims[*one].record.user_id == claims[*other].record.user_id);
+        let merged = join_all(of_users.map(|places| {
+            let of_user: Vec<&Claim> = places.iter().map(|place| &claims[*place]).collect();
+            async move { self.merge_of(&of_user).await }
+        }))
+        .await;
+        let mut merged: Vec<_> = places.into_iter().zip(merged.into_iter().flatten()).collect();
+        merged.sort_by_key(|(place, _)| *place);
+        merged.into_iter().map(|(_, merged)| merged).collect()
+    }
+
+    async fn records_of(&self, user: &str) -> Result<Vec<Record>, StorageError> {
+        self.records_in(user).await
+    }
+
+    async fn erase(&self, user: &str) -> Result<u64, StorageError> {
+        let key = self.key(user);
+        let call = command::erase_call(&key);
+        self.link.run_script(&call.by_digest(), || call.by_text()).await
+    }
+
+    async fn scan(&self, from: Option<&Cursor>, about: usize) -> Result<Page, StorageError> {
+        scan::page(self, &self.link, &self.scans, from, about.max(1)).await
+    }
+
+    fn writes(&self) -> Writes {
+        Writes::Together(TOGETHER)
+    }
+}
+
+impl fmt::Debug for RedisStorage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("RedisStorage").field("place", &self.link.place()).finish_non_exhaustive()
+    }
+}
+
+/// One failure for every write.
+fn each<R>(error: &StorageError, many: usize) -> Vec<Result<R, StorageError>> {
+    (0..many).map(|_| Err(StorageError::new(error.kind(), error.to_string()))).collect()
+}

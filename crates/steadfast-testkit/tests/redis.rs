@@ -1,0 +1,352 @@
+//! Redis, for real: one server, Cluster and Sentinel keep the contract, and say what is wrong when something is.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use steadfast_engine::{GoalList, Record};
+use steadfast_storage::bridge::Waited;
+use steadfast_storage::merge::merge;
+use steadfast_storage::{
+    AsyncUserStorage, Claim, Condition, RedisOptions, RedisStorage, StorageError, StorageErrorKind, UserStorage,
+};
+use steadfast_testkit::conformance;
+use steadfast_testkit::servers::{Redis, RedisCluster, RedisSentinel};
+
+/// What no machine needs, however busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Servers here are shared by many tests at one moment.
+fn patient() -> RedisOptions {
+    RedisOptions { connect: PATIENCE, answer: PATIENCE, ..RedisOptions::default() }
+}
+
+async fn open(url: &str) -> RedisStorage {
+    RedisStorage::open(url, patient()).await.unwrap()
+}
+
+// The contract.
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_server_keeps_the_contract() {
+    let server = Redis::start();
+    conformance::built_in_async(Arc::new(open(&server.url()).await)).await.assert();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_keeps_the_contract() {
+    let cluster = RedisCluster::start();
+    conformance::built_in_async(Arc::new(open(&cluster.url()).await)).await.assert();
+}
+
+#[test]
+fn one_server_keeps_the_contract_for_those_who_wait() {
+    let server = Redis::start();
+    let storage = RedisStorage::new(&server.url(), patient()).unwrap();
+    conformance::built_in(&Waited::new(storage, PATIENCE).unwrap()).assert();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_server_behind_a_sentinel_is_found_also_after_a_failover() {
+    let mut servers = RedisSentinel::start();
+    let storage = open(&servers.url()).await;
+    storage.set(Record::new("Ashley", "ab", "Control")).await.unwrap();
+    let replicated = || servers.replica.ask(&["HLEN", "steadfast:{Ashley}"]).trim() == "1";
+    while !replicated() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    servers.primary.kill();
+    servers.wait_for_failover();
+    let start = Instant::now();
+    let found = loop {
+        match storage.get("Ashley", "ab").await {
+            Ok(found) => break found,
+            Err(error) => assert!(start.elapsed() < PATIENCE && error.is_temporary(), "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(found.unwrap().variation_name, "Control");
+    storage.set(Record::new("Ashley", "ab", "Variation-1")).await.unwrap();
+}
+
+/// A small generator of its own, so that a failure can be repeated.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+
+    fn of<'t>(&mut self, texts: &[&'t str]) -> &'t str {
+        texts[usize::try_from(self.below(texts.len() as u64)).unwrap()]
+    }
+
+    fn record(&mut self) -> Record {
+        const GOALS: [&str; 8] = ["buy", "now", "buy_vwo_now", "_vwo_", "_vwo", "x", "Größe", "%d+"];
+        let mut goals = String::new();
+        for _ in 0..self.below(4) {
+            if self.below(8) != 0 && !goals.is_empty() {
+                goals.push_str("_vwo_");
+            }
+            goals.push_str(self.of(&GOALS));
+        }
+        let meta_data = (self.below(3) == 0).then(|| serde_json::json!({"n": self.below(3)}));
+        let variation = self.of(&["A", "B", "C:1"]);
+        Record {
+            goals: GoalList::from_text(goals),
+            activated: self.below(2) == 0,
+            meta_data,
+            ..Record::new("u", "c", variation)
+        }
+    }
+
+    fn claim(&mut self) -> Claim {
+        let mut record = self.record();
+        let goal = (self.below(2) == 0).then(|| self.of(&["buy", "now", "buy_vwo_now", "_vwo_", "x"]).to_owned());
+        if let Some(goal) = goal.as_deref().filter(|_| self.below(8) != 0) {
+            record.goals.push(goal);
+        }
+        let condition = match self.below(4) {
+            0 => Condition::Absent,
+            1 => Condition::Stored,
+            2 => Condition::Replaces(self.of(&["A", "B"]).to_owned()),
+            _ => Condition::Unknown,
+        };
+        Claim { record, goal, condition, was_read: self.below(2) == 0 }
+    }
+}
+
+#[tokio::test]
+async fn the_script_merges_as_the_function_does() {
+    let server = Redis::start_with(&["--appendfsync", "no"]);
+    let storage = open(&server.url()).await;
+    let mut random = Random(7);
+    for round in 0..4_000 {
+        let mut expected = (random.below(4) != 0).then(|| random.record());
+        storage.erase("u").await.unwrap();
+        if let Some(stored) = &expected {
+            storage.set(stored.clone()).await.unwrap();
+        }
+        let claims: Vec<Claim> = (0..=random.below(3)).map(|_| random.claim()).collect();
+        let answers = storage.merge_many(claims.clone()).await;
+        for (claim, answer) in claims.iter().zip(answers) {
+            let merged = merge(expected.as_ref(), claim);
+            assert_eq!(answer.unwrap(), merged, "round {round}: {claim:?} on {expected:?}");
+            expected = Some(merged.record);
+        }
+        assert_eq!(storage.get("u", "c").await.unwrap(), expected, "round {round}: {claims:?}");
+    }
+}
+
+async fn race(url: &str) {
+    const USERS: usize = 2_000;
+    let servers: Vec<RedisStorage> = vec![open(url).await, open(url).await];
+    let tasks = (0..8).map(|task| {
+        let storage = servers[task % 2].clone();
+        tokio::spawn(async move {
+            let mut winners = Vec::new();
+            for user in 0..USERS {
+                let (user, variation) = (format!("user {user}"), format!("Variation-{task}"));
+                let claim = |goal: Option<&str>| {
+                    let mut record = Record::new(user.as_str(), "ab", variation.as_str());
+                    goal.into_iter().for_each(|goal| record.goals.push(goal));
+                    Claim { record, goal: goal.map(str::to_owned), condition: Condition::Absent, was_read: true }
+                };
+                let winner = storage.merge(claim(None)).await.unwrap().record.variation_name;
+                storage.merge(claim(Some(&format!("goal {task}")))).await.unwrap();
+                winners.push(winner);
+            }
+            winners
+        })
+    });
+    let mut winners = Vec::new();
+    for task in tasks.collect::<Vec<_>>() {
+        winners.push(task.await.unwrap());
+    }
+    for user in 0..USERS {
+        let record = servers[0].get(&format!("user {user}"), "ab").await.unwrap().unwrap();
+        assert!(winners.iter().all(|winners| winners[user] == record.variation_name), "user {user} has two variations");
+        assert_eq!(record.goals.goals(std::iter::empty()).count(), 8, "user {user}: {:?}", record.goals);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_servers_at_one_moment_one_wins_and_no_goal_is_lost() {
+    let server = Redis::start_with(&["--appendfsync", "no"]);
+    race(&server.url()).await;
+}
+
+// What may be wrong.
+
+async fn error_of(url: &str, options: RedisOptions) -> StorageError {
+    RedisStorage::open(url, options).await.unwrap_err()
+}
+
+fn check(error: &StorageError, kind: StorageErrorKind, words: &[&str]) {
+    assert_eq!(error.kind(), kind, "{error}: {:?}", std::error::Error::source(error));
+    for word in words {
+        assert!(error.to_string().contains(word), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_denied() {
+    let server = Redis::start_with(&["--requirepass", "right"]);
+    for url in [server.url(), server.url().replace("redis://", "redis://:wrong@")] {
+        let error = error_of(&url, patient()).await;
+        check(&error, StorageErrorKind::Denied, &["user or the password"]);
+        assert!(!error.to_string().contains("wrong"), "{error}");
+    }
+    open(&server.url().replace("redis://", "redis://:right@")).await;
+}
+
+#[tokio::test]
+async fn a_user_without_rights_is_denied() {
+    let server = Redis::start();
+    assert!(server.ask(&["ACL", "SETUSER", "reader", "on", ">p", "~*", "+@read"]).starts_with("OK"));
+    let error = error_of(&server.url().replace("redis://", "redis://reader:p@"), patient()).await;
+    check(&error, StorageErrorKind::Denied, &["permit"]);
+}
+
+#[tokio::test]
+async fn nobody_there_is_unavailable() {
+    let server = Redis::start();
+    let url = server.url();
+    drop(server);
+    check(&error_of(&url, patient()).await, StorageErrorKind::Unavailable, &["check that it runs"]);
+    let cluster = url.replace("redis://", "redis+cluster://");
+    check(&error_of(&cluster, patient()).await, StorageErrorKind::Unavailable, &["nodes run"]);
+}
+
+#[tokio::test]
+async fn tls_is_spoken_where_both_do() {
+    let server = Redis::start_with_tls();
+    let url = format!("rediss://localhost:{}", server.port());
+    let trusting = RedisOptions { root_certificate: Some(server.root_certificate()), ..patient() };
+    let storage = RedisStorage::open(&url, trusting).await.unwrap();
+    storage.set(Record::new("Ashley", "ab", "Control")).await.unwrap();
+    assert!(storage.get("Ashley", "ab").await.unwrap().is_some());
+    check(&error_of(&url, patient()).await, StorageErrorKind::Denied, &["TLS", "trusted"]);
+    let plain = format!("redis://localhost:{}", server.port());
+    check(&error_of(&plain, patient()).await, StorageErrorKind::Unavailable, &["rediss://"]);
+    let server = Redis::start();
+    let url = format!("rediss://localhost:{}", server.port());
+    let options = RedisOptions { connect: Duration::from_millis(500), ..patient() };
+    check(&error_of(&url, options).await, StorageErrorKind::TimedOut, &["port", "TLS"]);
+}
+
+#[tokio::test]
+async fn a_replica_is_denied_and_not_written_to() {
+    let primary = Redis::start();
+    let of = primary.port().to_string();
+    let replica = Redis::start_with(&["--replicaof", "127.0.0.1", &of]);
+    check(&error_of(&replica.url(), patient()).await, StorageErrorKind::Denied, &["replica", "primary"]);
+}
+
+#[tokio::test]
+async fn what_a_newer_version_wrote_is_refused_and_left() {
+    let server = Redis::start();
+    let storage = open(&server.url()).await;
+    let _ = server.ask(&["HSET", "steadfast:{Ashley}", "ab", "2 something new"]);
+    let _ = server.ask(&["HSET", "steadfast:{Ashley}", "cd", "something else"]);
+    check(&storage.get("Ashley", "ab").await.unwrap_err(), StorageErrorKind::NewerFormat, &["newer version"]);
+    check(&storage.get("Ashley", "cd").await.unwrap_err(), StorageErrorKind::Corrupt, &["damaged"]);
+    for (campaign, kind) in [("ab", StorageErrorKind::NewerFormat), ("cd", StorageErrorKind::Corrupt)] {
+        let claim = Claim {
+            record: Record::new("Ashley", campaign, "Control"),
+            goal: None,
+            condition: Condition::Absent,
+            was_read: true,
+        };
+        assert_eq!(storage.merge(claim).await.unwrap_err().kind(), kind);
+    }
+    assert_eq!(server.ask(&["HGET", "steadfast:{Ashley}", "ab"]).trim(), "2 something new");
+    assert_eq!(server.ask(&["HGET", "steadfast:{Ashley}", "cd"]).trim(), "something else");
+    let _ = server.ask(&["SET", "steadfast:format", "2"]);
+    check(&error_of(&server.url(), patient()).await, StorageErrorKind::NewerFormat, &["format 2"]);
+}
+
+#[tokio::test]
+async fn a_key_of_another_program_is_left_alone() {
+    let server = Redis::start();
+    let storage = open(&server.url()).await;
+    let _ = server.ask(&["SET", "steadfast:{Ashley}", "a text"]);
+    check(&storage.get("Ashley", "ab").await.unwrap_err(), StorageErrorKind::Corrupt, &["another prefix"]);
+    assert!(storage.set(Record::new("Ashley", "ab", "Control")).await.is_err());
+    assert_eq!(server.ask(&["GET", "steadfast:{Ashley}"]).trim(), "a text");
+}
+
+#[tokio::test]
+async fn a_server_without_memory_is_full() {
+    let server = Redis::start();
+    let storage = open(&server.url()).await;
+    let _ = server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
+    let error = storage.set(Record::new("Ashley", "ab", "Control")).await.unwrap_err();
+    check(&error, StorageErrorKind::Full, &["maxmemory"]);
+    assert_eq!(storage.get("Ashley", "ab").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn records_go_after_their_retention() {
+    let server = Redis::start();
+    let options = RedisOptions { retention: Some(Duration::from_millis(300)), ..patient() };
+    let storage = RedisStorage::open(&server.url(), options).await.unwrap();
+    storage.set(Record::new("Ashley", "ab", "Control")).await.unwrap();
+    let remaining: i64 = server.ask(&["PTTL", "steadfast:{Ashley}"]).trim().parse().unwrap();
+    assert!((1..=300).contains(&remaining), "{remaining}");
+    let start = Instant::now();
+    while storage.get("Ashley", "ab").await.unwrap().is_some() {
+        assert!(start.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_says_nothing_is_not_waited_for_and_comes_back() {
+    let mut server = Redis::start();
+    let options = RedisOptions { answer: Duration::from_millis(200), connect: Duration::from_millis(400), ..patient() };
+    let storage = RedisStorage::open(&server.url(), options).await.unwrap();
+    storage.set(Record::new("Ashley", "ab", "Control")).await.unwrap();
+    server.stop();
+    for _ in 0..3 {
+        let start = Instant::now();
+        check(&storage.get("Ashley", "ab").await.unwrap_err(), StorageErrorKind::TimedOut, &["in time"]);
+        assert!(start.elapsed() < PATIENCE);
+    }
+    server.go_on();
+    back(&storage).await;
+    server.kill();
+    assert!(storage.get("Ashley", "ab").await.unwrap_err().is_temporary());
+    server.restart();
+    back(&storage).await;
+}
+
+/// Waits until Ashley is found again.
+async fn back(storage: &RedisStorage) {
+    let start = Instant::now();
+    loop {
+        match storage.get("Ashley", "ab").await {
+            Ok(found) => break assert_eq!(found.unwrap().variation_name, "Control"),
+            Err(error) => assert!(start.elapsed() < PATIENCE && error.is_temporary(), "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[test]
+fn the_blocking_bridge_keeps_its_deadline_inside_a_runtime_of_one_thread() {
+    let server = Redis::start();
+    let storage = RedisStorage::new(&server.url(), patient()).unwrap();
+    let storage = Waited::new(storage, Duration::from_millis(300)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        storage.set(Record::new("Ashley", "ab", "Control")).unwrap();
+        server.stop();
+        let start = Instant::now();
+        assert_eq!(storage.get("Ashley", "ab").unwrap_err().kind(), StorageErrorKind::TimedOut);
+        assert!(start.elapsed() < PATIENCE);
+        server.go_on();
+    });
+}
