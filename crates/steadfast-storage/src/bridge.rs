@@ -125,9 +125,32 @@ impl<S: AsyncUserStorage + 'static> Waited<S> {
     /// # Errors
     /// When the thread cannot be started.
     pub fn new(storage: S, deadline: Duration) -> std::io::Result<Self> {
-        let runtime =
-            Builder::new_multi_thread().worker_threads(1).thread_name("steadfast-storage").enable_all().build()?;
-        Ok(Waited { storage: Arc::new(storage), deadline, write_deadline: deadline, runtime: Some(runtime) })
+        Ok(Waited { storage: Arc::new(storage), deadline, write_deadline: deadline, runtime: Some(runtime()?) })
+    }
+
+    /// Opens a storage on the thread that it then stays on, and wraps it. Opening it has the same deadline.
+    ///
+    /// # Errors
+    /// What opening comes to; [`StorageErrorKind::TimedOut`] when it takes longer, [`StorageErrorKind::Other`] when the
+    /// thread cannot be started.
+    pub fn open<F>(opening: F, deadline: Duration) -> Result<Self, StorageError>
+    where
+        F: Future<Output = Result<S, StorageError>> + Send + 'static,
+    {
+        let no_thread = |error| {
+            StorageError::new(StorageErrorKind::Other, "no thread for the storage can be started").with_source(error)
+        };
+        let runtime = runtime().map_err(no_thread)?;
+        let storage = wait(&runtime, deadline, true, opening).flatten();
+        match storage {
+            Ok(storage) => {
+                Ok(Waited { storage: Arc::new(storage), deadline, write_deadline: deadline, runtime: Some(runtime) })
+            }
+            Err(error) => {
+                runtime.shutdown_background();
+                Err(error)
+            }
+        }
     }
 
     /// The same, which waits so long for a write.
@@ -146,25 +169,7 @@ impl<S: AsyncUserStorage + 'static> Waited<S> {
         let Some(runtime) = &self.runtime else {
             return Err(StorageError::new(StorageErrorKind::Unavailable, "the storage is shut down"));
         };
-        let (sender, receiver) = mpsc::sync_channel(1);
-        let future = work(Arc::clone(&self.storage));
-        let task = runtime.spawn(async move {
-            // Whoever waited may be gone.
-            let _ = sender.send(future.await);
-        });
-        receiver.recv_timeout(deadline).map_err(|error| match error {
-            mpsc::RecvTimeoutError::Timeout => {
-                if gives_up {
-                    task.abort();
-                }
-                let deadline = deadline.as_millis();
-                StorageError::new(
-                    StorageErrorKind::TimedOut,
-                    format!("the storage did not answer within {deadline} ms"),
-                )
-            }
-            mpsc::RecvTimeoutError::Disconnected => StorageError::new(StorageErrorKind::Other, "the storage panicked"),
-        })
+        wait(runtime, deadline, gives_up, work(Arc::clone(&self.storage)))
     }
 
     /// A read that is late is given up.
@@ -252,6 +257,34 @@ impl<S: AsyncUserStorage + 'static> UserStorage for Waited<S> {
             writes => writes,
         }
     }
+}
+
+/// A runtime on a thread of its own.
+fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(1).thread_name("steadfast-storage").enable_all().build()
+}
+
+/// Waits for what runs there, at most until the deadline.
+fn wait<R, F>(runtime: &Runtime, deadline: Duration, gives_up: bool, work: F) -> Result<R, StorageError>
+where
+    R: Send + 'static,
+    F: Future<Output = R> + Send + 'static,
+{
+    let (sender, receiver) = mpsc::sync_channel(1);
+    let task = runtime.spawn(async move {
+        // Whoever waited may be gone.
+        let _ = sender.send(work.await);
+    });
+    receiver.recv_timeout(deadline).map_err(|error| match error {
+        mpsc::RecvTimeoutError::Timeout => {
+            if gives_up {
+                task.abort();
+            }
+            let deadline = deadline.as_millis();
+            StorageError::new(StorageErrorKind::TimedOut, format!("the storage did not answer within {deadline} ms"))
+        }
+        mpsc::RecvTimeoutError::Disconnected => StorageError::new(StorageErrorKind::Other, "the storage panicked"),
+    })
 }
 
 /// One failure for every campaign asked for.

@@ -66,8 +66,8 @@ pub(crate) struct Arguments {
     /// The settings file
     #[arg(long, value_name = "FILE")]
     settings: PathBuf,
-    /// Where decisions are kept: `none:` (no storage at all), `memory:` (empty at the start) or `embedded:PATH` (a file,
-    /// made if it is not there)
+    /// Where decisions are kept: `none:` (no storage at all), `memory:` (empty at the start), `embedded:PATH` (a file,
+    /// made if it is not there) or a server, such as `redis://HOST:PORT`
     #[arg(long, value_name = "URL", default_value = "none:")]
     storage: StorageUrl,
     /// Where the calls come from; `-` is standard input

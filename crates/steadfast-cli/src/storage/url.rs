@@ -1,4 +1,4 @@
-//! A storage by its URL: `none:`, `memory:`, `embedded:PATH`.
+//! A storage by its URL: `none:`, `memory:`, `embedded:PATH`, `redis://HOST` and its kin.
 
 use std::fmt;
 use std::fs;
@@ -6,13 +6,19 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use steadfast::storage::{EmbeddedStorage, MemoryStorage, UserStorage};
+use steadfast::storage::bridge::Waited;
+use steadfast::storage::{EmbeddedStorage, MemoryStorage, RedisOptions, RedisStorage, UserStorage};
 
 use crate::failure::{Failure, check_path};
 
 /// What a URL may be, for people.
-const ACCEPTED: &str = "expected `none:`, `memory:` or `embedded:PATH`, such as `embedded:users.redb`";
+const ACCEPTED: &str = "expected `none:`, `memory:`, `embedded:PATH` such as `embedded:users.redb`, or \
+                        `redis://HOST:PORT` (also `redis+cluster://` and `redis+sentinel://`)";
+
+/// So long may a call to a server take. Nobody sees a page while they wait here, so it is long.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Where decisions are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +29,8 @@ pub(crate) enum StorageUrl {
     Memory,
     /// In a file of this machine.
     Embedded(PathBuf),
+    /// In Redis, wherever this says.
+    Redis(String),
 }
 
 /// What a storage is opened for.
@@ -48,13 +56,19 @@ impl StorageUrl {
                 let storage = EmbeddedStorage::open(path).map_err(|error| Failure::storage(&error))?;
                 Ok(Some(Arc::new(storage)))
             }
+            StorageUrl::Redis(url) => {
+                let options = RedisOptions { connect: DEADLINE / 3, answer: DEADLINE / 3, ..RedisOptions::default() };
+                let url = url.clone();
+                let storage = Waited::open(async move { RedisStorage::open(&url, options).await }, DEADLINE);
+                Ok(Some(Arc::new(storage.map_err(|error| Failure::storage(&error))?)))
+            }
         }
     }
 
     /// The file of it, if there is one.
     pub(crate) fn file(&self) -> Option<&Path> {
         match self {
-            StorageUrl::None | StorageUrl::Memory => None,
+            StorageUrl::None | StorageUrl::Memory | StorageUrl::Redis(_) => None,
             StorageUrl::Embedded(path) => Some(path),
         }
     }
@@ -105,6 +119,14 @@ impl FromStr for StorageUrl {
                 Err("a shell leaves `~` as it is after `embedded:`: write `\"embedded:$HOME/...\"`".to_owned())
             }
             Some(("embedded", path)) => Ok(StorageUrl::Embedded(path.into())),
+            Some((
+                "redis" | "rediss" | "redis+cluster" | "rediss+cluster" | "redis+sentinel" | "rediss+sentinel",
+                _,
+            )) => {
+                // Whether the rest is right; what is wrong with it is said without repeating it.
+                RedisStorage::new(url, RedisOptions::default()).map_err(|error| error.to_string())?;
+                Ok(StorageUrl::Redis(url.to_owned()))
+            }
             None if matches!(url, "none" | "memory" | "embedded") => Err(format!("the colon is missing: {ACCEPTED}")),
             _ => Err(ACCEPTED.to_owned()),
         }
@@ -117,6 +139,11 @@ impl fmt::Display for StorageUrl {
             StorageUrl::None => formatter.write_str("none:"),
             StorageUrl::Memory => formatter.write_str("memory:"),
             StorageUrl::Embedded(path) => write!(formatter, "embedded:{}", path.display()),
+            // Without the user and the password.
+            StorageUrl::Redis(url) => {
+                let (scheme, rest) = url.split_once("://").unwrap_or(("redis", url));
+                write!(formatter, "{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, place)| place))
+            }
         }
     }
 }
@@ -137,8 +164,16 @@ mod tests {
     }
 
     #[test]
+    fn a_password_is_not_shown() {
+        let url: StorageUrl = "rediss://app:secret@cache.example:6380/2".parse().expect("a URL");
+        assert_eq!(url.to_string(), "rediss://cache.example:6380/2");
+        let error = "redis+sentinel://app:secret@here".parse::<StorageUrl>().expect_err("it names no master");
+        assert!(error.contains("master") && !error.contains("secret"), "{error}");
+    }
+
+    #[test]
     fn a_wrong_url_is_told_what_is_accepted() {
-        for wrong in ["", "none", "memory", "embedded", "embedded:", "memory:x", "redis://here", "users.redb"] {
+        for wrong in ["", "none", "memory", "embedded", "embedded:", "memory:x", "http://here", "users.redb"] {
             let message = wrong.parse::<StorageUrl>().expect_err(wrong);
             assert!(message.ends_with(ACCEPTED), "{wrong}: {message}");
         }

@@ -61,7 +61,7 @@ pub(super) fn into_error(target: &Target, error: RedisError) -> StorageError {
         }
         (ErrorKind::InvalidClientConfig, _) => (Denied, format!("{place} cannot be used as the URL says: check it")),
         // A server that speaks TLS hangs up on whoever does not.
-        (ErrorKind::Io, _) if !target.is_tls() && error.is_connection_dropped() => (
+        (ErrorKind::Io, _) if !target.is_tls() && error.is_connection_dropped() && !error.is_connection_refusal() => (
             Unavailable,
             format!("{place} closed the connection: check that it runs, or write rediss:// if it demands TLS"),
         ),
