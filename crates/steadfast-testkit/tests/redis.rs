@@ -304,6 +304,25 @@ async fn records_go_after_their_retention() {
 }
 
 #[tokio::test]
+async fn a_write_counts_once_replicas_have_it() {
+    let wanting = |replicas| RedisOptions { replicas, answer: Duration::from_secs(5), ..patient() };
+    let servers = RedisSentinel::start();
+    let storage = RedisStorage::open(&servers.url(), wanting(1)).await.unwrap();
+    storage.set(Record::new("Ashley", "ab", "Control")).await.unwrap();
+    assert_eq!(servers.replica.ask(&["HLEN", "steadfast:{Ashley}"]).trim(), "1");
+    let cluster = RedisCluster::start();
+    let storage = RedisStorage::open(&cluster.url(), wanting(1)).await.unwrap();
+    let records = (0..100).map(|user| Record::new(format!("user {user}"), "ab", "Control")).collect();
+    assert!(storage.set_many(records).await.into_iter().all(|set| set.is_ok()));
+    let options = RedisOptions { answer: Duration::from_millis(300), ..wanting(2) };
+    for url in [servers.url(), cluster.url()] {
+        let storage = RedisStorage::open(&url, options.clone()).await.unwrap();
+        let error = storage.set(Record::new("Ashley", "ab", "Control")).await.unwrap_err();
+        assert!(error.is_temporary(), "{error}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_says_nothing_is_not_waited_for_and_comes_back() {
     let mut server = Redis::start();
     let options = RedisOptions { answer: Duration::from_millis(200), connect: Duration::from_millis(400), ..patient() };

@@ -44,6 +44,11 @@ impl Call<'_> {
         self.command("EVAL", self.text)
     }
 
+    /// The slot of a Cluster that the key lies in.
+    pub(super) fn slot(&self) -> u16 {
+        slot(self.key)
+    }
+
     fn command(&self, name: &str, script: &str) -> Cmd {
         let mut command = cmd(name);
         command.arg(script).arg(1).arg(self.key);
@@ -52,6 +57,17 @@ impl Call<'_> {
         });
         command
     }
+}
+
+/// The slot of a key, by the rule of Redis Cluster: what stands between the first brace and the next one, if anything
+/// does, else all of it.
+fn slot(key: &[u8]) -> u16 {
+    let tag = key.iter().position(|byte| *byte == b'{').and_then(|open| {
+        let after = &key[open + 1..];
+        let length = after.iter().position(|byte| *byte == b'}').filter(|length| *length > 0)?;
+        Some(&after[..length])
+    });
+    crc16::State::<crc16::XMODEM>::calculate(tag.unwrap_or(key)) % 16_384
 }
 
 /// The key of a user: the id is the hash tag, and lies as it is.
@@ -124,4 +140,27 @@ pub(super) fn erase_call(key: &[u8]) -> Call<'_> {
 
 fn milliseconds(retention: Option<Duration>) -> Vec<u8> {
     retention.map(|retention| retention.as_millis().max(1).to_string().into()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_lies_where_redis_says() {
+        // As `CLUSTER KEYSLOT` answers.
+        let slots: [(&[u8], u16); 5] =
+            [(b"123456789", 12_739), (b"foo", 12_182), (b"a{foo}b", 12_182), (b"{}foo", 9_500), (b"foo{{bar}}", 4_015)];
+        for (key, expected) in slots {
+            assert_eq!(slot(key), expected, "{}", String::from_utf8_lossy(key));
+        }
+    }
+
+    #[test]
+    fn a_user_is_found_in_their_key() {
+        for name in ["Ashley", "", "{x}", "a}b", "\0"] {
+            assert_eq!(user("p:", &key("p:", name)), Some(name));
+        }
+        assert_eq!(user("p:", format_key("p:").as_bytes()), None);
+    }
 }

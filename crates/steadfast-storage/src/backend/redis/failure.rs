@@ -42,7 +42,14 @@ pub(super) fn into_error(target: &Target, error: RedisError) -> StorageError {
         (_, Some("OOM")) => {
             (Full, format!("{place} has no memory left: raise `maxmemory`, and keep its policy at `noeviction`"))
         }
-        (_, Some("MISCONF" | "NOREPLICAS")) => (Unavailable, format!("{place} takes no writes now: see its log")),
+        (_, Some("NOREPLICAS")) => (
+            Unavailable,
+            format!(
+                "{place} has not copied a write to as many replicas as it must be: it may be lost if the primary fails now; \
+                 check the replicas"
+            ),
+        ),
+        (_, Some("MISCONF")) => (Unavailable, format!("{place} takes no writes now: see its log")),
         (_, Some("WRONGTYPE")) => {
             (Corrupt, format!("{place} has something else under a key of this storage: give it another prefix"))
         }

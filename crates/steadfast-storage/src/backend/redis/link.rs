@@ -11,9 +11,10 @@ use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind,
-    TlsCertificates, Value, from_redis_value,
+    TlsCertificates, Value, cmd, from_redis_value, make_extension_error,
 };
 
+use super::command::Call;
 use super::failure::into_error;
 use super::options::{RedisOptions, Target, tls_mode};
 use crate::error::StorageError;
@@ -73,10 +74,9 @@ impl Link {
         slot: u16,
         command: Cmd,
     ) -> Result<R, StorageError> {
-        let route = RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(Route::new(slot, SlotAddr::Master)));
         let answer = self.send(async |connection| match connection {
             Connection::Single(mut connection) => connection.req_packed_command(&command).await,
-            Connection::Cluster(mut connection) => connection.route_command(command, route).await,
+            Connection::Cluster(mut connection) => connection.route_command(command, at(slot)).await,
         });
         self.read(answer.await)
     }
@@ -89,20 +89,42 @@ impl Link {
     /// Runs a script by its digest, and by its text where the server does not know it yet.
     ///
     /// # Errors
-    /// As for [`run`](Self::run).
-    pub(super) async fn run_script<R: FromRedisValue>(
-        self: &Arc<Self>,
-        by_digest: &Cmd,
-        by_text: impl FnOnce() -> Cmd,
-    ) -> Result<R, StorageError> {
-        let answer = self.send(async |connection| match connection {
-            Connection::Single(mut connection) => connection.req_packed_command(by_digest).await,
-            Connection::Cluster(mut connection) => connection.req_packed_command(by_digest).await,
-        });
-        match answer.await {
-            Err(error) if Self::is_unknown_script(&error) => self.run(&by_text()).await,
+    /// As for [`run`](Self::run), and when fewer replicas have it than is wanted.
+    pub(super) async fn run_script<R: FromRedisValue>(self: &Arc<Self>, call: &Call<'_>) -> Result<R, StorageError> {
+        let (by_digest, slot) = (call.by_digest(), call.slot());
+        match self.send(async |connection| self.write(connection, &by_digest, slot).await).await {
+            Err(error) if Self::is_unknown_script(&error) => {
+                let by_text = call.by_text();
+                self.read(self.send(async |connection| self.write(connection, &by_text, slot).await).await)
+            }
             answer => self.read(answer),
         }
+    }
+
+    /// Runs a command that writes, and waits until as many replicas have it as is wanted. On one connection: what `WAIT`
+    /// waits for is what that connection wrote.
+    async fn write(&self, connection: Connection, command: &Cmd, slot: u16) -> RedisResult<Value> {
+        let replicas = self.options.replicas;
+        let mut wait = cmd("WAIT");
+        wait.arg(replicas).arg(self.options.answer.as_millis().max(1).to_string());
+        let (answer, copies) = match connection {
+            Connection::Single(mut connection) => {
+                let answer = connection.req_packed_command(command).await?.extract_error()?;
+                if replicas == 0 {
+                    return Ok(answer);
+                }
+                (answer, connection.req_packed_command(&wait).await?)
+            }
+            Connection::Cluster(mut connection) => {
+                let answer = connection.req_packed_command(command).await?.extract_error()?;
+                if replicas == 0 {
+                    return Ok(answer);
+                }
+                (answer, connection.route_command(wait, at(slot)).await?)
+            }
+        };
+        let copies: u32 = from_redis_value(copies.extract_error()?)?;
+        if copies >= replicas { Ok(answer) } else { Err(make_extension_error("NOREPLICAS".to_owned(), None)) }
     }
 
     fn read<R: FromRedisValue>(&self, answer: RedisResult<Value>) -> Result<R, StorageError> {
@@ -206,6 +228,11 @@ impl Link {
             }
         }
     }
+}
+
+/// Where a slot is.
+fn at(slot: u16) -> RoutingInfo {
+    RoutingInfo::SingleNode(SingleNodeRoutingInfo::SpecificNode(Route::new(slot, SlotAddr::Master)))
 }
 
 fn timed_out(after: Duration) -> RedisError {

@@ -18,6 +18,9 @@ pub struct RedisOptions {
     pub answer: Duration,
     /// After so long without a write a user's records go. By default they stay for ever.
     pub retention: Option<Duration>,
+    /// A write counts once so many replicas have it too (`WAIT`), so that it outlives a primary that fails: 0 by default.
+    /// It then takes a round trip more, and fails while there are fewer.
+    pub replicas: u32,
     /// What all keys begin with: `steadfast:` by default.
     pub prefix: String,
     /// The certificate that the server's is signed with, in PEM, where the system does not know it.
@@ -30,6 +33,7 @@ impl Default for RedisOptions {
             connect: Duration::from_secs(2),
             answer: Duration::from_secs(1),
             retention: None,
+            replicas: 0,
             prefix: "steadfast:".to_owned(),
             root_certificate: None,
         }

@@ -98,7 +98,7 @@ impl RedisStorage {
         let key = self.key(&first.record.user_id);
         let arguments = command::merge(claims.iter().copied(), self.link.options().retention);
         let call = command::merge_call(&key, &arguments);
-        let before: Result<Vec<Option<Vec<u8>>>, _> = self.link.run_script(&call.by_digest(), || call.by_text()).await;
+        let before: Result<Vec<Option<Vec<u8>>>, _> = self.link.run_script(&call).await;
         match before {
             Ok(before) if before.len() == claims.len() => {
                 let merged = claims.iter().zip(before).map(|(claim, stored)| {
@@ -137,7 +137,7 @@ impl AsyncUserStorage for RedisStorage {
     async fn set(&self, record: Record) -> Result<(), StorageError> {
         let (key, arguments) = (self.key(&record.user_id), command::set(&record, self.link.options().retention));
         let call = command::set_call(&key, &arguments);
-        self.link.run_script(&call.by_digest(), || call.by_text()).await
+        self.link.run_script(&call).await
     }
 
     async fn get_many(&self, user: &str, campaigns: &[&str]) -> Vec<Answer> {
@@ -195,7 +195,7 @@ impl AsyncUserStorage for RedisStorage {
     async fn erase(&self, user: &str) -> Result<u64, StorageError> {
         let key = self.key(user);
         let call = command::erase_call(&key);
-        self.link.run_script(&call.by_digest(), || call.by_text()).await
+        self.link.run_script(&call).await
     }
 
     async fn scan(&self, from: Option<&Cursor>, about: usize) -> Result<Page, StorageError> {
