@@ -1,7 +1,9 @@
 //! An asynchronous storage as a value that can be held without naming its type.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use steadfast_engine::{Answer, Record};
 
@@ -16,6 +18,15 @@ pub type Later<'s, R> = Pin<Box<dyn Future<Output = R> + Send + 's>>;
 /// [`AsyncUserStorage`] behind a pointer: `Arc<dyn HeldUserStorage>`. Every asynchronous storage is one; nobody
 /// implements it.
 pub trait HeldUserStorage: Send + Sync {
+    /// See [`AsyncUserStorage::get`].
+    fn get<'s>(&'s self, user: &'s str, campaign: &'s str) -> Later<'s, Result<Option<Record>, StorageError>>;
+
+    /// See [`AsyncUserStorage::set`].
+    fn set(&self, record: Record) -> Later<'_, Result<(), StorageError>>;
+
+    /// See [`AsyncUserStorage::merge`].
+    fn merge(&self, claim: Claim) -> Later<'_, Result<Merged, StorageError>>;
+
     /// See [`AsyncUserStorage::get_many`].
     fn get_many<'s>(&'s self, user: &'s str, campaigns: &'s [&'s str]) -> Later<'s, Vec<Answer>>;
 
@@ -39,6 +50,18 @@ pub trait HeldUserStorage: Send + Sync {
 }
 
 impl<S: AsyncUserStorage> HeldUserStorage for S {
+    fn get<'s>(&'s self, user: &'s str, campaign: &'s str) -> Later<'s, Result<Option<Record>, StorageError>> {
+        Box::pin(AsyncUserStorage::get(self, user, campaign))
+    }
+
+    fn set(&self, record: Record) -> Later<'_, Result<(), StorageError>> {
+        Box::pin(AsyncUserStorage::set(self, record))
+    }
+
+    fn merge(&self, claim: Claim) -> Later<'_, Result<Merged, StorageError>> {
+        Box::pin(AsyncUserStorage::merge(self, claim))
+    }
+
     fn get_many<'s>(&'s self, user: &'s str, campaigns: &'s [&'s str]) -> Later<'s, Vec<Answer>> {
         Box::pin(AsyncUserStorage::get_many(self, user, campaigns))
     }
@@ -65,5 +88,65 @@ impl<S: AsyncUserStorage> HeldUserStorage for S {
 
     fn writes(&self) -> Writes {
         AsyncUserStorage::writes(self)
+    }
+}
+
+/// An asynchronous storage whose type is known when the program runs: one of several, by a URL, say. It is a storage like
+/// any other, and may be cloned.
+#[derive(Clone)]
+pub struct Held(Arc<dyn HeldUserStorage>);
+
+impl Held {
+    /// Holds a storage.
+    pub fn new(storage: impl AsyncUserStorage + 'static) -> Held {
+        Held(Arc::new(storage))
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Held").finish_non_exhaustive()
+    }
+}
+
+impl AsyncUserStorage for Held {
+    async fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
+        self.0.get(user, campaign).await
+    }
+
+    async fn set(&self, record: Record) -> Result<(), StorageError> {
+        self.0.set(record).await
+    }
+
+    async fn get_many(&self, user: &str, campaigns: &[&str]) -> Vec<Answer> {
+        self.0.get_many(user, campaigns).await
+    }
+
+    async fn set_many(&self, records: Vec<Record>) -> Vec<Result<(), StorageError>> {
+        self.0.set_many(records).await
+    }
+
+    async fn merge(&self, claim: Claim) -> Result<Merged, StorageError> {
+        self.0.merge(claim).await
+    }
+
+    async fn merge_many(&self, claims: Vec<Claim>) -> Vec<Result<Merged, StorageError>> {
+        self.0.merge_many(claims).await
+    }
+
+    async fn records_of(&self, user: &str) -> Result<Vec<Record>, StorageError> {
+        self.0.records_of(user).await
+    }
+
+    async fn erase(&self, user: &str) -> Result<u64, StorageError> {
+        self.0.erase(user).await
+    }
+
+    async fn scan(&self, from: Option<&Cursor>, about: usize) -> Result<Page, StorageError> {
+        self.0.scan(from, about).await
+    }
+
+    fn writes(&self) -> Writes {
+        self.0.writes()
     }
 }

@@ -37,7 +37,7 @@ pub use backend::memory::MemoryStorage;
 pub use backend::redis::{RedisOptions, RedisStorage};
 pub use backend::unopened::UnopenedStorage;
 pub use error::{StorageError, StorageErrorKind};
-pub use held::HeldUserStorage;
+pub use held::{Held, HeldUserStorage};
 pub use merge::{Claim, Condition, Merged, Outcome};
 pub use page::{Cursor, Page};
 pub use steadfast_engine::{Answer, GoalList, Record, RecordTextError, StorageFailure};

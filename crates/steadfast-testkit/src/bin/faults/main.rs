@@ -2,12 +2,17 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to people")]
 
 mod kills;
+mod outage;
+mod place;
+mod processes;
 mod race;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use place::Kind;
 
 /// Does the worst to a storage, and looks for what it was told is kept
 #[derive(Debug, Parser)]
@@ -27,12 +32,21 @@ enum What {
         #[arg(long)]
         seed: Option<u64>,
     },
-    /// Two clients under settings with other weights, on eight threads, over one storage in a file
+    /// Two clients under settings with other weights: on eight threads over one storage in a file, or in two processes over
+    /// servers
     Race {
         /// How many users, all of whom are new
         #[arg(default_value_t = 100_000)]
         users: u32,
+        /// Over servers of this kind, `redis` or `cluster`; over a file if it is not given
+        #[arg(long)]
+        over: Option<Kind>,
     },
+    /// Servers are stopped, killed and failed over while users come
+    Servers,
+    /// One of the processes of a race
+    #[command(hide = true)]
+    Play { url: String, users: u32, side: usize, verbs: String },
     /// The process that is killed: writes, and prints what is kept
     #[command(hide = true)]
     Write { file: PathBuf, seed: u64 },
@@ -43,7 +57,10 @@ type Problem = Box<dyn std::error::Error + Send + Sync>;
 fn main() -> ExitCode {
     let held = match Arguments::parse().what {
         What::Storage { runs, seed } => kills::storage(runs, seed.unwrap_or_else(kills::seed_of_the_moment)),
-        What::Race { users } => race::race(users),
+        What::Race { users, over: None } => race::race(users),
+        What::Race { users, over: Some(kind) } => processes::race(kind, users),
+        What::Servers => outage::outages(),
+        What::Play { url, users, side, verbs } => processes::play(&url, users, side, &verbs).map(|()| true),
         What::Write { file, seed } => kills::write(&file, seed).map(|()| true),
     };
     match held {

@@ -19,7 +19,7 @@ use super::kills::progress;
 const THREADS: usize = 4;
 /// What no machine needs to write what was handed over.
 const PATIENCE: Duration = Duration::from_secs(120);
-const GOALS: [&str; 2] = ["buy", "sign"];
+pub(super) const GOALS: [&str; 2] = ["buy", "sign"];
 
 /// One client, and what it showed each user: the place of the variation, from 1 on; 0 before.
 struct Side {
@@ -124,7 +124,7 @@ fn number(variation: &str) -> u32 {
     }
 }
 
-fn settings(weights: [u32; 2]) -> Result<Arc<Settings>, Problem> {
+pub(super) fn settings(weights: [u32; 2]) -> Result<Arc<Settings>, Problem> {
     let file = json!({"accountId": 60781, "sdkKey": "k", "version": 1, "campaigns": [{
         "id": 1, "key": "ab", "type": "VISUAL_AB", "status": "RUNNING", "percentTraffic": 100, "segments": {},
         "goals": [{"id": 1, "identifier": GOALS[0], "type": "CUSTOM_GOAL"},
