@@ -76,7 +76,8 @@ impl EmbeddedStorage {
         let database = match look_at(path, true) {
             Err(error) if error.kind() == StorageErrorKind::Corrupt => {
                 checked.add(None, &error);
-                look_at(path, false)?
+                // What a damaged file says of itself, such as its format, is not to be believed.
+                look_at(path, false).map_err(|_| error)?
             }
             opened => opened?,
         };
