@@ -2,6 +2,7 @@
 
 mod command;
 mod failure;
+mod panic;
 mod storage;
 mod terminal;
 
@@ -28,6 +29,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    panic::silence_redb();
     let outcome = match Arguments::parse().command {
         Command::Demo(arguments) => command::demo::run(&arguments),
         Command::Explain(arguments) => command::explain::run(&arguments),

@@ -268,6 +268,42 @@ fn damage_is_found_and_no_user_is_named() {
 }
 
 #[test]
+fn a_file_damaged_anywhere_is_reported_in_words_and_ends_no_command() {
+    const PAGE: usize = 4_096;
+    let store = Store::with("damage-anywhere", &three());
+    let path = store.scratch.path("users.redb");
+    let whole = std::fs::read(&path).unwrap();
+    let used = (0..whole.len()).step_by(PAGE).filter(|page| whole[*page..page + PAGE].iter().any(|byte| *byte != 0));
+    let mut damaged = 0;
+    for byte in used.flat_map(|page| (page..page + 64).step_by(5)) {
+        let mut flipped = whole.clone();
+        flipped[byte] ^= 1 << (byte % 8);
+        std::fs::write(&path, &flipped).unwrap();
+        let run = store.run("check", &[]);
+        assert!(std::fs::read(&path).unwrap() == flipped, "byte {byte}: checking wrote to the file");
+        assert!(!run.errors.contains("panicked"), "byte {byte}: {}", run.errors);
+        match run.status {
+            0 => assert!(run.output.contains("is fine"), "byte {byte}: {}", run.output),
+            1 => {
+                damaged += 1;
+                assert!(run.output.contains("is damaged\n") && run.errors.is_empty(), "byte {byte}: {}", run.output);
+            }
+            // A byte of the header that says what kind of file it is.
+            2 => assert!(run.errors.starts_with("error: ") && byte < PAGE, "byte {byte}: {}", run.errors),
+            other => panic!("byte {byte}: exit status {other}"),
+        }
+        let run = store.run("get", &["Ashley"]);
+        assert!(!run.errors.contains("panicked"), "byte {byte}: {}", run.errors);
+        if run.status == 0 {
+            assert_eq!(values(&run.output), three()[..2], "byte {byte}");
+        } else {
+            assert!(run.status >= 2 && run.errors.starts_with("error: "), "byte {byte}: {}", run.errors);
+        }
+    }
+    assert!(damaged > 20, "{damaged}");
+}
+
+#[test]
 fn each_command_teaches() {
     let run = steadfast(&["storage", "--help"]);
     run.has_lines(&["get", "put", "list", "forget", "export", "import", "check", "compact", "stats", "Examples:"]);
