@@ -46,12 +46,14 @@
 //! what redb needs to go on ("quick repair"). Reading never waits for a commit.
 //!
 //! Reading order: `storage.rs`, `writer.rs` and `read.rs` (the two ways in), `handle.rs` (the open file, and opening it
-//! anew after a failure), `open.rs`, `key.rs`, `codec.rs`, `gap.rs`, `failure.rs`; for maintenance `check.rs`, `compact.rs`,
+//! anew after a failure), `open.rs`, `create.rs`, `key.rs`, `codec.rs`, `gap.rs`, `failure.rs`; for maintenance `check.rs`,
+//! `compact.rs`,
 //! `stats.rs` and `overlay.rs` (looking without writing).
 
 mod check;
 mod codec;
 mod compact;
+mod create;
 mod failure;
 mod gap;
 mod handle;

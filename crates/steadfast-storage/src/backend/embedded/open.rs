@@ -2,10 +2,11 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition};
 
+use super::create::create;
 use super::failure::{Trouble, guarded, io_error, let_go};
 use super::overlay::Overlay;
 use crate::error::{StorageError, StorageErrorKind};
@@ -13,10 +14,10 @@ use crate::error::{StorageError, StorageErrorKind};
 /// The records. `mod.rs` says what is in them.
 pub(super) const RECORDS: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("records");
 /// What the file says of itself.
-const FORMAT: TableDefinition<'static, &str, u64> = TableDefinition::new("format");
-const VERSION_KEY: &str = "version";
+pub(super) const FORMAT: TableDefinition<'static, &str, u64> = TableDefinition::new("format");
+pub(super) const VERSION_KEY: &str = "version";
 /// The format that is written, and the newest that can be read.
-const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 1;
 
 /// How much memory looking at a file takes for a cache: a scan reads each page once, and gains nothing from more.
 const CACHE_OF_A_SCAN: usize = 8 << 20;
@@ -107,47 +108,6 @@ pub(super) fn look_at(path: &Path, verified: bool) -> Result<Database, StorageEr
     };
     let_go(database);
     Err(error)
-}
-
-/// Makes a file without records. It comes into its place complete, so that a crash leaves none or all of it.
-fn create(path: &Path) -> Result<(), StorageError> {
-    let new = PathBuf::from({
-        let mut name = path.as_os_str().to_owned();
-        name.push(".new");
-        name
-    });
-    let failed = |error| io_error(path, error);
-    // What an interrupted creation left behind holds nothing.
-    fs::remove_file(&new).or_else(unless(io::ErrorKind::NotFound)).map_err(failed)?;
-    guarded(|| {
-        let database = Builder::new().set_cache_size(CACHE_OF_A_SCAN).create(&new)?;
-        let mut transaction = database.begin_write()?;
-        transaction.set_quick_repair(true);
-        transaction.open_table(RECORDS)?;
-        transaction.open_table(FORMAT)?.insert(VERSION_KEY, VERSION)?;
-        transaction.commit()?;
-        Ok(database.close()?)
-    })
-    .map_err(|trouble| trouble.into_error(path))?;
-    // A link takes no place that is taken, should two processes be here at once. Not every file system has links.
-    match fs::hard_link(&new, path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => fs::rename(&new, path).map_err(failed)?,
-        _ => fs::remove_file(&new).or_else(unless(io::ErrorKind::NotFound)).map_err(failed)?,
-    }
-    sync_folder(path).map_err(failed)
-}
-
-/// Without this a crash of the machine could forget the file's name.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
-}
-
-fn unless(kind: io::ErrorKind) -> impl FnOnce(io::Error) -> io::Result<()> {
-    move |error| if error.kind() == kind { Ok(()) } else { Err(error) }
 }
 
 fn version_of(database: &Database) -> Result<Option<u64>, redb::Error> {
