@@ -1,5 +1,6 @@
 //! Disks that are full, or may only be read. They are small file systems in memory, which only root may mount.
 
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -112,6 +113,35 @@ fn a_full_disk_is_said_readers_go_on_and_writers_do_once_there_is_room() {
     drop(storage);
     assert!(EmbeddedStorage::check(disk.file()).unwrap().is_clean());
     all_are_there(&EmbeddedStorage::open(disk.file()).unwrap(), &stored);
+}
+
+#[test]
+fn a_file_that_was_opened_anew_after_a_failure_does_not_count_as_verified() {
+    /// The first byte of an inner page.
+    const INNER: u8 = 2;
+    const PAGE: usize = 4_096;
+    let Some(disk) = Disk::new(6, "a file that was opened anew") else { return };
+    let storage = EmbeddedStorage::open(disk.file()).unwrap();
+    let stored = fill_up(&storage);
+    // What has become of the file meanwhile: the keys of inner pages lead to wrong places.
+    let bytes = std::fs::read(disk.file()).unwrap();
+    let keys: Vec<usize> = (0..bytes.len() - 5)
+        .filter(|place| bytes[place / PAGE * PAGE] == INNER && bytes[*place..].starts_with(b"user-"))
+        .collect();
+    assert!(keys.len() > 10, "{}", keys.len());
+    let mut file = std::fs::OpenOptions::new().write(true).open(disk.file()).unwrap();
+    for key in keys {
+        file.seek(SeekFrom::Start(key as u64 + 4)).unwrap();
+        file.write_all(&[bytes[key + 4] ^ 2]).unwrap();
+    }
+    let mut failed = 0;
+    for record in &stored {
+        match storage.get(&record.user_id, &record.campaign_key) {
+            Ok(found) => assert_eq!(found.as_ref(), Some(record)),
+            Err(_) => failed += 1,
+        }
+    }
+    assert!(failed > 0);
 }
 
 #[test]
