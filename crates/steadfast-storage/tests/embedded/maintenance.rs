@@ -2,7 +2,7 @@
 
 use redb::{Database, TableDefinition};
 use steadfast_engine::Record;
-use steadfast_storage::{EmbeddedStorage, StorageErrorKind, UserStorage};
+use steadfast_storage::{EmbeddedOptions, EmbeddedStorage, StorageErrorKind, UserStorage};
 
 use crate::folder::{Folder, fill, records, scanned};
 
@@ -97,6 +97,46 @@ fn a_record_that_is_damaged_or_of_a_newer_version_fails_alone_and_is_never_taken
     assert_eq!(storage.erase("user-000007").unwrap(), 1);
     storage.set(Record::new("user-000008", "banner", "Blue")).unwrap();
     assert_eq!(scanned(&storage, 50).len(), 101);
+}
+
+#[test]
+fn a_user_whose_record_is_damaged_can_be_erased_and_nobody_beside_is_taken_for_absent() {
+    let options = |verify_bytes| EmbeddedOptions { verify_bytes, ..EmbeddedOptions::default() };
+    for verify_bytes in [0, u64::MAX] {
+        let folder = Folder::new();
+        fill(&folder.file(), &records(100));
+        tamper(&folder, b"user-000007\0search", |value| value[5] ^= 1);
+        tamper(&folder, b"user-000008\0banner", |value| value.truncate(1));
+        let checked = EmbeddedStorage::check(folder.file()).unwrap();
+        assert!(checked.first_problems.iter().all(|problem| problem.message.contains("or erase the user")));
+
+        let storage = EmbeddedStorage::open_with(folder.file(), options(verify_bytes)).unwrap();
+        let corrupt = |error: steadfast_storage::StorageError, next: &str| {
+            assert_eq!(error.kind(), StorageErrorKind::Corrupt);
+            assert!(error.to_string().contains(next), "{error}");
+        };
+        corrupt(storage.get("user-000007", "search").unwrap_err(), "or erase the user");
+        corrupt(storage.records_of("user-000007").unwrap_err(), "or erase the user");
+        corrupt(storage.scan(None, 50).unwrap_err(), "check the file to see whose it is, and erase that user");
+        if verify_bytes == 0 {
+            // The damaged one behind this user may be this user's, with another key.
+            let beside = "check the file to see whose it is";
+            corrupt(storage.get("user-000006", "tomorrow").unwrap_err(), beside);
+            corrupt(storage.erase("user-000006").unwrap_err(), "and then this one again");
+            corrupt(storage.erase("user-000007").unwrap_err(), "and then this one again");
+            assert_eq!(storage.erase("user-000008").unwrap(), 1);
+            assert_eq!(storage.erase("user-000007").unwrap(), 0);
+            assert_eq!(storage.erase("user-000006").unwrap(), 0);
+        } else {
+            for user in ["user-000006", "user-000007", "user-000008"] {
+                assert_eq!(storage.erase(user).unwrap(), 1);
+            }
+        }
+        assert_eq!(storage.get("user-000007", "search").unwrap(), None);
+        assert_eq!(scanned(&storage, 50).len(), 97);
+        drop(storage);
+        assert!(EmbeddedStorage::check(folder.file()).unwrap().is_clean());
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::terminal::{print, print_json};
 /// Erase all that is stored for a user
 ///
 /// It asks for nothing, and cannot be taken back. A user who comes again is new. In a file the place of the records is
-/// free for others, and their bytes may be read there until it is used.
+/// free for others, and their bytes may be read there until it is used. What is damaged goes, too.
 ///
 /// Exit status: 0 erased, or there was nothing to erase; 2 could not start, 3 the storage cannot erase it.
 #[derive(Debug, Args)]

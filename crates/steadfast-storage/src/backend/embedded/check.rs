@@ -4,10 +4,11 @@ use std::path::Path;
 
 use redb::{Database, ReadableTable, ReadableTableMetadata};
 
-use super::codec::decode;
+use super::codec::{Flaw, decode};
 use super::failure::{flawed, guarded, let_go};
-use super::open::look_at;
+use super::open::{EmbeddedOptions, look_at};
 use super::read::records;
+use super::stats::bytes_on_disk;
 use super::{EmbeddedStorage, key};
 use crate::error::{StorageError, StorageErrorKind};
 
@@ -81,7 +82,10 @@ impl EmbeddedStorage {
             }
             opened => opened?,
         };
-        if let Err(trouble) = guarded(|| read_all(&database, path, &mut checked)) {
+        // A file that is found damaged as a whole is refused, unless it is too large to be verified when it is opened.
+        let can_be_opened = checked.is_clean()
+            || bytes_on_disk(path).is_ok_and(|bytes| bytes > EmbeddedOptions::default().verify_bytes);
+        if let Err(trouble) = guarded(|| read_all(&database, path, can_be_opened, &mut checked)) {
             checked.add(None, &trouble.into_error(path));
         }
         let_go(database);
@@ -89,7 +93,13 @@ impl EmbeddedStorage {
     }
 }
 
-fn read_all(database: &Database, path: &Path, checked: &mut Checked) -> Result<(), redb::Error> {
+/// A record of a file that is refused, so that nobody can be erased in it.
+fn damaged_in_damaged(path: &Path) -> StorageError {
+    let message = format!("a record in storage file `{}` is damaged: restore a copy", path.display());
+    StorageError::new(StorageErrorKind::Corrupt, message)
+}
+
+fn read_all(database: &Database, path: &Path, can_be_opened: bool, checked: &mut Checked) -> Result<(), redb::Error> {
     let records = records(database)?;
     let mut last: Option<Vec<u8>> = None;
     let mut number = 0;
@@ -98,7 +108,11 @@ fn read_all(database: &Database, path: &Path, checked: &mut Checked) -> Result<(
         let key = key.value();
         number += 1;
         if let Err(flaw) = decode(key, value.value()) {
-            checked.add(Some((number, key)), &flawed(path, flaw));
+            let error = match flaw {
+                Flaw::Corrupt | Flaw::Beside if !can_be_opened => damaged_in_damaged(path),
+                flaw => flawed(path, flaw),
+            };
+            checked.add(Some((number, key)), &error);
             continue;
         }
         checked.records += 1;

@@ -19,6 +19,8 @@ const DEEPEST: usize = 100;
 pub(super) enum Flaw {
     /// It is not what was written.
     Corrupt,
+    /// Another one in its way is not what was written, so that it is not known what is there.
+    Beside,
     /// It was written by a newer version.
     Newer,
 }

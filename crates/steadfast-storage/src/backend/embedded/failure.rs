@@ -151,7 +151,15 @@ pub(super) fn flawed(path: &Path, flaw: Flaw) -> StorageError {
         Flaw::Corrupt => StorageError::new(
             StorageErrorKind::Corrupt,
             format!(
-                "a record in storage file `{file}` is damaged: check the file, and restore a copy or erase the user"
+                "a record of this user in storage file `{file}` is damaged: restore a copy, or erase the user, who is new \
+                 then"
+            ),
+        ),
+        Flaw::Beside => StorageError::new(
+            StorageErrorKind::Corrupt,
+            format!(
+                "a record in storage file `{file}` is damaged, and in the way of what was asked for: restore a copy, or \
+                 check the file to see whose it is, and erase that user"
             ),
         ),
         Flaw::Newer => StorageError::new(
@@ -159,6 +167,18 @@ pub(super) fn flawed(path: &Path, flaw: Flaw) -> StorageError {
             format!("a record in storage file `{file}` was written by a newer version: use that one"),
         ),
     }
+}
+
+/// What was found of a user is erased, and there may be more.
+pub(super) fn maybe_not_all(path: &Path) -> StorageError {
+    let file = path.display();
+    StorageError::new(
+        StorageErrorKind::Corrupt,
+        format!(
+            "what was found of this user in storage file `{file}` is erased, but a record beside it is damaged, so that \
+             there may be more: check the file to see whose it is, erase that user, and then this one again"
+        ),
+    )
 }
 
 /// The same failure once more, for another caller that it meets.

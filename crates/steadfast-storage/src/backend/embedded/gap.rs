@@ -20,13 +20,16 @@ pub(super) fn absent(
 ) -> Result<Result<(), Flaw>, redb::Error> {
     let mut cursor = records.lower_bound(Bound::Included(key))?;
     let (before, after) = (cursor.peek_prev()?, cursor.peek_next()?);
-    Ok(agreed(belongs(before, |before| before < key) && belongs(after, |after| after > key)))
+    let whole = |_: &[u8]| false;
+    Ok(agreed(belongs(before, |before| before < key, whole) && belongs(after, |after| after > key, whole)))
 }
 
-/// Whether the records on both sides of the gap before (or, excluded, behind) a key belong there.
+/// Whether the records on both sides of the gap before (or, excluded, behind) a key belong there. Those that are looked
+/// for (`is_wanted`, by the key) need not be whole: they are found, and what is wrong with them is for the caller to see.
 pub(super) fn sound(
     records: &impl ReadableTable<&'static [u8], &'static [u8]>,
     at: Bound<&[u8]>,
+    is_wanted: impl Fn(&[u8]) -> bool,
 ) -> Result<Result<(), Flaw>, redb::Error> {
     let is_before = |key: &[u8]| match at {
         Bound::Included(place) => key < place,
@@ -35,13 +38,20 @@ pub(super) fn sound(
     };
     let mut cursor = records.lower_bound(at)?;
     let (before, after) = (cursor.peek_prev()?, cursor.peek_next()?);
-    Ok(agreed(belongs(before, is_before) && belongs(after, |after| !is_before(after))))
+    Ok(agreed(belongs(before, is_before, &is_wanted) && belongs(after, |after| !is_before(after), &is_wanted)))
 }
 
-fn belongs(entry: Option<Entry<'_>>, place: impl FnOnce(&[u8]) -> bool) -> bool {
-    entry.is_none_or(|(key, value)| place(key.value()) && is_whole(key.value(), value.value()))
+fn belongs(
+    entry: Option<Entry<'_>>,
+    place: impl FnOnce(&[u8]) -> bool,
+    may_be_damaged: impl FnOnce(&[u8]) -> bool,
+) -> bool {
+    entry.is_none_or(|(key, value)| {
+        let key = key.value();
+        place(key) && (may_be_damaged(key) || is_whole(key, value.value()))
+    })
 }
 
 fn agreed(is_sound: bool) -> Result<(), Flaw> {
-    if is_sound { Ok(()) } else { Err(Flaw::Corrupt) }
+    if is_sound { Ok(()) } else { Err(Flaw::Beside) }
 }

@@ -1,6 +1,6 @@
 //! Opening the file: made if it is not there, looked at before anything is written, then opened.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::Path;
 

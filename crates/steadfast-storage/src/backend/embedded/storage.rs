@@ -145,6 +145,8 @@ impl UserStorage for EmbeddedStorage {
         read::records_of(&self.handle, user)
     }
 
+    /// A record that is damaged is erased as well. [`StorageErrorKind::Corrupt`] says that one beside it is, so that there
+    /// may be more of the user than was found and erased.
     fn erase(&self, user: &str) -> Result<u64, StorageError> {
         self.hand_over_one(user.to_owned(), Job::Erase)
     }

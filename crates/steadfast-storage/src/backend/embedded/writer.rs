@@ -9,7 +9,7 @@ use redb::{Database, Durability, Table};
 use steadfast_engine::Record;
 
 use super::codec::{TooDeep, encode};
-use super::failure::{again, flawed};
+use super::failure::{again, flawed, maybe_not_all};
 use super::handle::{BETWEEN_TRIES, Handle};
 use super::open::RECORDS;
 use super::read::find;
@@ -158,14 +158,14 @@ impl Writing<'_, '_> {
         Ok(self.put(&key, &merged.record)?.map(|()| merged))
     }
 
+    /// What of the user's cannot be read goes, too. Where others beside it are damaged there may be more of the user
+    /// elsewhere: what is found goes all the same, or two damaged neighbours would keep each other, and that is told.
     fn erase(&mut self, user: &str) -> Result<Result<u64, StorageError>, redb::Error> {
         let (first, end) = key::keys_of(user);
+        let is_of_user = |key: &[u8]| (first.as_slice()..end.as_slice()).contains(&key);
+        let mut is_all = true;
         for gap in [first.as_slice(), end.as_slice()] {
-            if !self.handle.is_verified()
-                && let Err(flaw) = gap::sound(&self.records, Bound::Included(gap))?
-            {
-                return Ok(Err(flawed(self.handle.path(), flaw)));
-            }
+            is_all &= self.handle.is_verified() || gap::sound(&self.records, Bound::Included(gap), is_of_user)?.is_ok();
         }
         let mut erased = 0;
         for entry in self.records.extract_from_if(first.as_slice()..end.as_slice(), |_, _| true)? {
@@ -173,7 +173,7 @@ impl Writing<'_, '_> {
             erased += 1;
         }
         self.has_changed |= erased > 0;
-        Ok(Ok(erased))
+        Ok(if is_all { Ok(erased) } else { Err(maybe_not_all(self.handle.path())) })
     }
 
     fn put(&mut self, key: &[u8], record: &Record) -> Result<Result<(), StorageError>, redb::Error> {
