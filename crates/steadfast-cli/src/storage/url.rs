@@ -36,7 +36,9 @@ pub(crate) enum StorageUrl {
 /// What a storage is opened for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// To see or erase what is there: nothing is made.
+    /// To see what is there: nothing is made or written, and nothing need be allowed but reading.
+    ToRead,
+    /// To erase what is there: nothing is made.
     WhatIsThere,
     /// To keep something: a file that is not there is made.
     ToKeep,
@@ -50,11 +52,14 @@ impl StorageUrl {
             StorageUrl::Memory => Ok(Some(Arc::new(MemoryStorage::new()))),
             StorageUrl::Embedded(path) => {
                 match purpose {
-                    Use::WhatIsThere => refuse_missing(path)?,
+                    Use::ToRead | Use::WhatIsThere => refuse_missing(path)?,
                     Use::ToKeep => refuse_missing_folder(path)?,
                 }
-                let storage = EmbeddedStorage::open(path).map_err(|error| Failure::storage(&error))?;
-                Ok(Some(Arc::new(storage)))
+                let opened = match purpose {
+                    Use::ToRead => EmbeddedStorage::open_read_only(path),
+                    Use::WhatIsThere | Use::ToKeep => EmbeddedStorage::open(path),
+                };
+                Ok(Some(Arc::new(opened.map_err(|error| Failure::storage(&error))?)))
             }
             StorageUrl::Redis(url) => {
                 let options = RedisOptions { connect: DEADLINE / 3, answer: DEADLINE / 3, ..RedisOptions::default() };

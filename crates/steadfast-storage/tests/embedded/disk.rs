@@ -169,6 +169,9 @@ fn a_file_on_a_disk_that_may_only_be_read_is_denied_and_can_be_checked() {
     let checked = EmbeddedStorage::check(disk.file()).unwrap();
     assert!(checked.is_clean() && checked.records == 100, "{checked:?}");
     assert_eq!(EmbeddedStorage::stats_of(disk.file()).unwrap().records, 100);
+    let reading = EmbeddedStorage::open_read_only(disk.file()).unwrap();
+    all_are_there(&reading, &records(100));
+    drop(reading);
     disk.remount("rw");
     all_are_there(&EmbeddedStorage::open(disk.file()).unwrap(), &records(100));
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use steadfast_engine::Record;
 use steadfast_storage::{EmbeddedStorage, StorageErrorKind, UserStorage};
 
-use crate::folder::{Folder, fill, records};
+use crate::folder::{Folder, fill, records, scanned};
 
 const CREATED: &str = "STEADFAST_TEST_CREATES";
 
@@ -132,6 +132,29 @@ fn a_second_process_hears_who_has_the_file_and_gets_it_once_the_first_is_gone() 
     other.wait().unwrap();
     let storage = EmbeddedStorage::open(folder.file()).unwrap();
     assert_eq!(storage.stats().unwrap().records, 100);
+}
+
+#[test]
+fn a_file_that_is_open_to_be_read_is_read_whole_takes_no_writes_and_stays_as_it_is() {
+    let folder = Folder::new();
+    let denied = |error: steadfast_storage::StorageError| assert_eq!(error.kind(), StorageErrorKind::Denied, "{error}");
+    denied(EmbeddedStorage::open_read_only(folder.file()).unwrap_err());
+    assert!(!folder.file().exists());
+    fill(&folder.file(), &records(3_000));
+    let before = std::fs::read(folder.file()).unwrap();
+    let storage = EmbeddedStorage::open_read_only(folder.file()).unwrap();
+    assert_eq!(scanned(&storage, 1_000), records(3_000));
+    assert_eq!(storage.records_of("user-000001").unwrap(), records(2)[1..]);
+    assert_eq!(storage.get("nobody", "checkout").unwrap(), None);
+    assert_eq!(storage.stats().unwrap().records, 3_000);
+    denied(storage.set(records(1).remove(0)).unwrap_err());
+    denied(storage.erase("user-000001").unwrap_err());
+    assert!(storage.set_many(records(2)).into_iter().map(Result::unwrap_err).map(denied).count() == 2);
+    assert_eq!(EmbeddedStorage::open(folder.file()).unwrap_err().kind(), StorageErrorKind::InUse);
+    assert_eq!(EmbeddedStorage::open_read_only(folder.file()).unwrap_err().kind(), StorageErrorKind::InUse);
+    drop(storage);
+    assert!(std::fs::read(folder.file()).unwrap() == before);
+    assert_eq!(EmbeddedStorage::open(folder.file()).unwrap().stats().unwrap().records, 3_000);
 }
 
 #[test]

@@ -43,7 +43,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let read: Vec<&Path> = arguments.storage.url.file().into_iter().collect();
     refuse_to_overwrite(&arguments.output, &read)?;
-    let storage = arguments.storage.open(Use::WhatIsThere)?;
+    let storage = arguments.storage.open(Use::ToRead)?;
     let mut output = Replacement::of(&arguments.output, &read)?;
     let progress = stream::progress_in_records(!stream::is_watched(&arguments.output));
     let exported = export(&*storage, arguments.goal_field, &mut output, &progress);

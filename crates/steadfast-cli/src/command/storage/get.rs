@@ -30,7 +30,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let storage = arguments.storage.open(Use::WhatIsThere)?;
+    let storage = arguments.storage.open(Use::ToRead)?;
     let found = match &arguments.campaign {
         Some(campaign) => storage.get(&arguments.user, campaign).map(|record| record.into_iter().collect()),
         None => storage.records_of(&arguments.user),

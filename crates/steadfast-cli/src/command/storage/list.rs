@@ -54,7 +54,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let storage = arguments.storage.open(Use::WhatIsThere)?;
+    let storage = arguments.storage.open(Use::ToRead)?;
     let records = Records::of(&*storage).map_err(|error| Failure::stopped(&error))?;
     let prefix = arguments.user_prefix.as_deref().unwrap_or_default();
     let wanted = records

@@ -2,13 +2,14 @@
 //! that was full and has room again needs no restart.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard, Weak};
 use std::time::{Duration, Instant};
 
 use redb::Database;
 
 use super::failure::{again, close, guarded, let_go};
-use super::open::{EmbeddedOptions, open, reopen};
+use super::open::{EmbeddedOptions, Opened, look_at, open, open_to_read, reopen};
 use crate::error::{StorageError, StorageErrorKind};
 
 /// Opening is not tried more often than this: what is broken mostly stays so for a while, and trying costs.
@@ -18,7 +19,8 @@ pub(super) const BETWEEN_TRIES: Duration = Duration::from_secs(1);
 pub(super) struct Handle {
     path: PathBuf,
     options: EmbeddedOptions,
-    is_verified: bool,
+    is_read_only: bool,
+    is_verified: AtomicBool,
     slot: RwLock<Slot>,
 }
 
@@ -39,9 +41,25 @@ impl Handle {
     /// # Errors
     /// As for [`open`].
     pub(super) fn open(path: &Path, options: EmbeddedOptions) -> Result<Handle, StorageError> {
-        let opened = open(path, &options)?;
+        Ok(Handle::of(open(path, &options)?, path, options, false))
+    }
+
+    /// Opens the file to read it.
+    ///
+    /// # Errors
+    /// As for [`open_to_read`].
+    pub(super) fn open_to_read(path: &Path, options: EmbeddedOptions) -> Result<Handle, StorageError> {
+        Ok(Handle::of(open_to_read(path, &options)?, path, options, true))
+    }
+
+    fn of(opened: Opened, path: &Path, options: EmbeddedOptions, is_read_only: bool) -> Handle {
+        let is_verified = AtomicBool::new(opened.is_verified);
         let slot = RwLock::new(Slot::Open(Arc::new(opened.database)));
-        Ok(Handle { path: path.to_owned(), options, is_verified: opened.is_verified, slot })
+        Handle { path: path.to_owned(), options, is_read_only, is_verified, slot }
+    }
+
+    fn reopen(&self) -> Result<Database, StorageError> {
+        if self.is_read_only { look_at(&self.path, false) } else { reopen(&self.path, &self.options) }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -50,7 +68,7 @@ impl Handle {
 
     /// Whether the file was verified as a whole, so that what is not found in it is not there.
     pub(super) fn is_verified(&self) -> bool {
-        self.is_verified
+        self.is_verified.load(Ordering::Acquire)
     }
 
     /// Reads in the database.
@@ -103,8 +121,10 @@ impl Handle {
                 if Instant::now() < *next_try || closing.strong_count() > 0 {
                     return Err(again(why));
                 }
-                match reopen(&self.path, &self.options) {
+                match self.reopen() {
                     Ok(database) => {
+                        // Whatever the disk has done meanwhile, nobody has looked at.
+                        self.is_verified.store(false, Ordering::Release);
                         let database = Arc::new(database);
                         *slot = Slot::Open(Arc::clone(&database));
                         Ok(database)
@@ -146,6 +166,7 @@ impl Drop for Handle {
         };
         let slot = self.slot.get_mut().unwrap_or_else(PoisonError::into_inner);
         let last = std::mem::replace(slot, closed);
-        if self.is_verified { close(last) } else { let_go(last) }
+        // One that was only read is written to in memory alone, which goes with it.
+        if self.is_verified() && !self.is_read_only { close(last) } else { let_go(last) }
     }
 }

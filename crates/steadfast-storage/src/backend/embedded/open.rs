@@ -69,6 +69,19 @@ pub(super) fn open(path: &Path, options: &EmbeddedOptions) -> Result<Opened, Sto
     Ok(Opened { database: open_looked_at(path, options)?, is_verified })
 }
 
+/// Opens a file that is there, to read it: nothing is written to it.
+///
+/// # Errors
+/// When it is not there, is open elsewhere, may not be read, is no storage file, is damaged or of a newer format.
+pub(super) fn open_to_read(path: &Path, options: &EmbeddedOptions) -> Result<Opened, StorageError> {
+    let found = fs::metadata(path).map_err(|error| io_error(path, error))?;
+    if found.is_dir() {
+        return Err(io_error(path, io::ErrorKind::IsADirectory.into()));
+    }
+    let is_verified = found.len() <= options.verify_bytes;
+    Ok(Opened { database: look_at(path, is_verified)?, is_verified })
+}
+
 /// Opens a file anew that was open a moment ago. It is neither made nor verified: a file that is gone must not come back
 /// empty, and who waits for this waits for a disk that fails as it is.
 ///

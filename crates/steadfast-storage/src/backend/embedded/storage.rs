@@ -50,7 +50,7 @@ const TOGETHER: usize = 1_000;
 pub struct EmbeddedStorage {
     handle: Arc<Handle>,
     group: usize,
-    /// None while it is dropped, which is what ends the writer.
+    /// None where it is read only, and while it is dropped, which is what ends the writer.
     jobs: Option<Sender<Job>>,
     writer: Option<JoinHandle<()>>,
 }
@@ -90,24 +90,46 @@ impl EmbeddedStorage {
         Ok(EmbeddedStorage { handle, group, jobs: Some(jobs), writer: Some(writer) })
     }
 
+    /// Opens a storage that is there to read it, with the default [`EmbeddedOptions`]. The process needs no right to write
+    /// to the file or its folder, and nothing is written to it. Every write fails with [`StorageErrorKind::Denied`].
+    /// Nobody else may have the file open meanwhile.
+    ///
+    /// # Errors
+    /// [`StorageErrorKind::InUse`] when it is open already, here or in another process; [`StorageErrorKind::Denied`]
+    /// when it is not there or may not be read; [`StorageErrorKind::Corrupt`] when it is damaged or no storage file, empty
+    /// ones among them; [`StorageErrorKind::NewerFormat`] when it is of a newer format;
+    /// [`StorageErrorKind::Unsupported`] when it is of an older one than can be read; [`StorageErrorKind::Unavailable`]
+    /// when the disk fails.
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<EmbeddedStorage, StorageError> {
+        let options = EmbeddedOptions::default();
+        let handle = Arc::new(Handle::open_to_read(path.as_ref(), options)?);
+        Ok(EmbeddedStorage { handle, group: options.group, jobs: None, writer: None })
+    }
+
     pub(super) fn handle(&self) -> &Handle {
         &self.handle
     }
 
     /// Hands over what is wanted, in tasks of at most a group, and waits for all of it.
     fn hand_over<I, O>(&self, mut wanted: Vec<I>, job: fn(Task<I, O>) -> Job) -> Vec<Result<O, StorageError>> {
+        let Some(jobs) = &self.jobs else { return wanted.iter().map(|_| Err(self.is_read_only())).collect() };
         let mut waiting = Vec::with_capacity(wanted.len().div_ceil(self.group));
         while !wanted.is_empty() {
             let rest = wanted.split_off(wanted.len().min(self.group));
             let size = wanted.len();
             let (task, results) = Task::new(std::mem::replace(&mut wanted, rest));
-            if let Some(jobs) = &self.jobs {
-                // A writer that is gone takes the task's reply with it, which is noticed below.
-                jobs.send(job(task)).ok();
-            }
+            // A writer that is gone takes the task's reply with it, which is noticed below.
+            jobs.send(job(task)).ok();
             waiting.push((size, results));
         }
         waiting.into_iter().flat_map(|(size, results)| wait(size, &results)).collect()
+    }
+
+    fn is_read_only(&self) -> StorageError {
+        StorageError::new(
+            StorageErrorKind::Denied,
+            format!("storage file `{}` is open to be read: open it to write as well", self.handle.path().display()),
+        )
     }
 
     fn hand_over_one<I, O>(&self, wanted: I, job: fn(Task<I, O>) -> Job) -> Result<O, StorageError> {
