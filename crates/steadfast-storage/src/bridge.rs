@@ -9,12 +9,13 @@ use std::future::Future;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use steadfast_engine::{Answer, Record, StorageFailure};
+use steadfast_engine::{Answer, Record};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::error::{StorageError, StorageErrorKind};
 use crate::merge::{Claim, Merged};
 use crate::page::{Cursor, Page};
+use crate::several::{each, failed};
 use crate::user_storage::{AsyncUserStorage, UserStorage, Writes};
 
 /// A storage that answers in place, made one that answers later. Needs a tokio runtime around it.
@@ -65,7 +66,7 @@ impl<S: UserStorage + 'static> AsyncUserStorage for Offloaded<S> {
         let found = self
             .run(move |storage| storage.get_many(&user, &owned.iter().map(String::as_str).collect::<Vec<_>>()))
             .await;
-        found.unwrap_or_else(|error| failed(&error, campaigns.len()))
+        found.unwrap_or_else(|error| failed(error, campaigns.len()))
     }
 
     async fn set_many(&self, records: Vec<Record>) -> Vec<Result<(), StorageError>> {
@@ -216,7 +217,7 @@ impl<S: AsyncUserStorage + 'static> UserStorage for Waited<S> {
         let found = self.read(|storage| async move {
             storage.get_many(&user, &owned.iter().map(String::as_str).collect::<Vec<_>>()).await
         });
-        found.unwrap_or_else(|error| failed(&error, campaigns.len()))
+        found.unwrap_or_else(|error| failed(error, campaigns.len()))
     }
 
     fn set_many(&self, records: Vec<Record>) -> Vec<Result<(), StorageError>> {
@@ -285,14 +286,4 @@ where
         }
         mpsc::RecvTimeoutError::Disconnected => StorageError::new(StorageErrorKind::Other, "the storage panicked"),
     })
-}
-
-/// One failure for every campaign asked for.
-fn failed(error: &StorageError, many: usize) -> Vec<Answer> {
-    vec![Answer::Failed(StorageFailure::new(error.to_string())); many]
-}
-
-/// One failure for every write.
-fn each<R>(error: &StorageError, many: usize) -> Vec<Result<R, StorageError>> {
-    (0..many).map(|_| Err(StorageError::new(error.kind(), error.to_string()))).collect()
 }

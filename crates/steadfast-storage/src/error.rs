@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use steadfast_engine::StorageFailure;
+
 /// A failed look-up or write.
 #[derive(Debug)]
 pub struct StorageError {
@@ -47,6 +49,12 @@ impl StorageError {
         self
     }
 
+    /// The same failure once more, for somebody else whom it concerns; without the error it comes from.
+    #[cfg(any(feature = "bridge", feature = "layers"))]
+    pub(crate) fn again(&self) -> StorageError {
+        StorageError { kind: self.kind, message: self.message.clone(), source: None }
+    }
+
     /// What kind of failure it was.
     #[must_use]
     pub fn kind(&self) -> StorageErrorKind {
@@ -69,5 +77,35 @@ impl fmt::Display for StorageError {
 impl std::error::Error for StorageError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<StorageError> for StorageFailure {
+    /// A look-up that failed, as the engine hears of it. The error, and so its kind, stays behind it.
+    fn from(error: StorageError) -> Self {
+        StorageFailure::of(error)
+    }
+}
+
+impl From<StorageFailure> for StorageError {
+    /// Of the kind that was said, [`StorageErrorKind::Other`] where none was.
+    fn from(failure: StorageFailure) -> Self {
+        let said = failure.error().downcast_ref::<StorageError>();
+        StorageError::new(said.map_or(StorageErrorKind::Other, StorageError::kind), failure.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_survives_the_way_through_an_answer() {
+        let failure = StorageFailure::from(StorageError::new(StorageErrorKind::TimedOut, "too late"));
+        assert_eq!(failure, StorageFailure::new("too late"));
+        let error = StorageError::from(failure);
+        assert_eq!((error.kind(), error.to_string().as_str()), (StorageErrorKind::TimedOut, "too late"));
+        let unsaid = StorageError::from(StorageFailure::new("too late"));
+        assert_eq!(unsaid.kind(), StorageErrorKind::Other);
     }
 }

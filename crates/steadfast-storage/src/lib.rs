@@ -28,6 +28,8 @@ pub mod error;
 pub mod held;
 pub mod merge;
 pub mod page;
+#[cfg(any(feature = "bridge", feature = "layers"))]
+mod several;
 pub mod user_storage;
 
 #[cfg(feature = "embedded")]

@@ -6,7 +6,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use steadfast_engine::{Answer, Record, StorageFailure};
+use steadfast_engine::{Answer, Record};
 
 use crate::error::{StorageError, StorageErrorKind};
 use crate::merge::{Claim, Condition, Merged, Outcome, merge};
@@ -348,7 +348,7 @@ impl<S: AsyncUserStorage + ?Sized> AsyncUserStorage for Arc<S> {
 pub(crate) fn answer(found: Result<Option<Record>, StorageError>) -> Answer {
     match found {
         Ok(found) => found.into(),
-        Err(error) => Answer::Failed(StorageFailure::new(error.to_string())),
+        Err(error) => Answer::Failed(error.into()),
     }
 }
 

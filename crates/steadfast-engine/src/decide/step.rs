@@ -17,6 +17,7 @@
 //! }
 //! ```
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
@@ -80,28 +81,48 @@ impl From<Option<Record>> for Answer {
     }
 }
 
-/// Why a storage could not say, in words for people.
+/// Why a storage could not say. Two are equal that say the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageFailure(Arc<Explanation>);
 
 /// Behind a thin pointer: an [`Answer`] is handed from a storage to the engine in two registers.
-#[derive(Debug, PartialEq, Eq)]
-struct Explanation(Box<str>);
+#[derive(Debug)]
+struct Explanation(Box<dyn Error + Send + Sync>);
 
 const _: () = assert!(size_of::<Answer>() == 16, "an answer no longer fits into two registers");
 
 impl StorageFailure {
     /// A failure with this explanation: lower case, without a full stop, without the user's id.
     pub fn new(message: impl Into<Box<str>>) -> Self {
-        StorageFailure(Arc::new(Explanation(message.into())))
+        StorageFailure(Arc::new(Explanation(String::from(message.into()).into())))
+    }
+
+    /// The failure that this error is, explained by its text.
+    pub fn of(error: impl Error + Send + Sync + 'static) -> Self {
+        StorageFailure(Arc::new(Explanation(Box::new(error))))
+    }
+
+    /// The error behind it: what [`of`](Self::of) was given, so that whoever stands between a storage and a client can
+    /// tell one kind of failure from another.
+    #[must_use]
+    pub fn error(&self) -> &(dyn Error + Send + Sync + 'static) {
+        &*self.0.0
     }
 }
 
 impl fmt::Display for StorageFailure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0.0)
+        self.0.0.fmt(formatter)
     }
 }
+
+impl PartialEq for Explanation {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.to_string() == other.0.to_string()
+    }
+}
+
+impl Eq for Explanation {}
 
 /// The answers so far, sorted by campaign.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ mod schedule;
 
 use std::sync::{Mutex, PoisonError};
 
-use steadfast_engine::{Answer, Record, StorageFailure};
+use steadfast_engine::{Answer, Record};
 use steadfast_storage::{StorageError, StorageErrorKind};
 
 use past::Past;
@@ -102,7 +102,7 @@ impl<S> Faulty<S> {
         };
         let mut answers: Vec<Answer> = campaigns.iter().zip(found).map(distorted).collect();
         if let Some(kind) = Fault::error(fault) {
-            answers.resize(campaigns.len(), Answer::Failed(StorageFailure::new(failure(kind).to_string())));
+            answers.resize(campaigns.len(), Answer::Failed(failure(kind).into()));
         }
         answers
     }
