@@ -26,6 +26,8 @@ pub mod backend;
 pub mod bridge;
 pub mod error;
 pub mod held;
+#[cfg(feature = "layers")]
+pub mod layer;
 pub mod merge;
 pub mod page;
 #[cfg(any(feature = "bridge", feature = "layers"))]

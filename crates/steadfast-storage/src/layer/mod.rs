@@ -1,0 +1,7 @@
+//! Storages made of a storage.
+
+pub mod breaker;
+pub mod deadline;
+
+pub use breaker::{Breaker, BreakerOptions};
+pub use deadline::Deadline;
