@@ -2,12 +2,17 @@
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use steadfast_engine::{Answer, Record};
 use steadfast_storage::bridge::Offloaded;
-use steadfast_storage::layer::{Breaker, BreakerOptions, Deadline};
-use steadfast_storage::{EmbeddedStorage, MemoryStorage};
+use steadfast_storage::layer::{Breaker, BreakerOptions, Deadline, Pseudonym, PseudonymKey};
+use steadfast_storage::{
+    AsyncUserStorage, Claim, Cursor, EmbeddedStorage, MemoryStorage, Merged, Page, StorageError, UserStorage, Writes,
+};
 use steadfast_testkit::conformance;
 
 /// What no machine needs, however busy.
@@ -55,4 +60,158 @@ async fn a_breaker_of_a_storage_that_answers_later() {
     let folder = folder();
     conformance::built_in_async(Arc::new(Breaker::new(embedded(&folder), NERVOUS))).await.assert();
     conformance::layer_async(|faulty| Breaker::new(faulty, NERVOUS)).await.assert();
+}
+
+// Pseudonyms.
+
+fn key(byte: u8) -> PseudonymKey {
+    PseudonymKey::from_bytes([byte; 32])
+}
+
+/// Knows whom it has stored, so that what is read through can be told by the ids of users.
+struct Known<S> {
+    storage: Pseudonym<S>,
+    users: Mutex<HashMap<String, String>>,
+}
+
+impl<S> Known<S> {
+    fn new(storage: Pseudonym<S>) -> Self {
+        Known { storage, users: Mutex::default() }
+    }
+
+    fn learn<'r>(&self, records: impl IntoIterator<Item = &'r Record>) {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        users.extend(
+            records.into_iter().map(|record| (self.storage.pseudonym(&record.user_id), record.user_id.clone())),
+        );
+    }
+
+    fn told(&self, mut page: Page) -> Page {
+        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        for record in &mut page.records {
+            record.user_id.clone_from(users.get(&record.user_id).expect("nobody is stored by name"));
+        }
+        page
+    }
+}
+
+impl<S: UserStorage> UserStorage for Known<S> {
+    fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
+        self.storage.get(user, campaign)
+    }
+
+    fn set(&self, record: Record) -> Result<(), StorageError> {
+        self.learn([&record]);
+        self.storage.set(record)
+    }
+
+    fn get_many(&self, user: &str, campaigns: &[&str]) -> Vec<Answer> {
+        self.storage.get_many(user, campaigns)
+    }
+
+    fn set_many(&self, records: Vec<Record>) -> Vec<Result<(), StorageError>> {
+        self.learn(&records);
+        self.storage.set_many(records)
+    }
+
+    fn merge(&self, claim: Claim) -> Result<Merged, StorageError> {
+        self.learn([&claim.record]);
+        self.storage.merge(claim)
+    }
+
+    fn merge_many(&self, claims: Vec<Claim>) -> Vec<Result<Merged, StorageError>> {
+        self.learn(claims.iter().map(|claim| &claim.record));
+        self.storage.merge_many(claims)
+    }
+
+    fn records_of(&self, user: &str) -> Result<Vec<Record>, StorageError> {
+        self.storage.records_of(user)
+    }
+
+    fn erase(&self, user: &str) -> Result<u64, StorageError> {
+        self.storage.erase(user)
+    }
+
+    fn scan(&self, from: Option<&Cursor>, about: usize) -> Result<Page, StorageError> {
+        self.storage.scan(from, about).map(|page| self.told(page))
+    }
+
+    fn writes(&self) -> Writes {
+        self.storage.writes()
+    }
+}
+
+impl<S: AsyncUserStorage> AsyncUserStorage for Known<S> {
+    async fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
+        self.storage.get(user, campaign).await
+    }
+
+    async fn set(&self, record: Record) -> Result<(), StorageError> {
+        self.learn([&record]);
+        self.storage.set(record).await
+    }
+
+    async fn get_many(&self, user: &str, campaigns: &[&str]) -> Vec<Answer> {
+        self.storage.get_many(user, campaigns).await
+    }
+
+    async fn set_many(&self, records: Vec<Record>) -> Vec<Result<(), StorageError>> {
+        self.learn(&records);
+        self.storage.set_many(records).await
+    }
+
+    async fn merge(&self, claim: Claim) -> Result<Merged, StorageError> {
+        self.learn([&claim.record]);
+        self.storage.merge(claim).await
+    }
+
+    async fn merge_many(&self, claims: Vec<Claim>) -> Vec<Result<Merged, StorageError>> {
+        self.learn(claims.iter().map(|claim| &claim.record));
+        self.storage.merge_many(claims).await
+    }
+
+    async fn records_of(&self, user: &str) -> Result<Vec<Record>, StorageError> {
+        self.storage.records_of(user).await
+    }
+
+    async fn erase(&self, user: &str) -> Result<u64, StorageError> {
+        self.storage.erase(user).await
+    }
+
+    async fn scan(&self, from: Option<&Cursor>, about: usize) -> Result<Page, StorageError> {
+        self.storage.scan(from, about).await.map(|page| self.told(page))
+    }
+
+    fn writes(&self) -> Writes {
+        self.storage.writes()
+    }
+}
+
+#[test]
+fn pseudonyms() {
+    conformance::built_in(&Known::new(Pseudonym::new(MemoryStorage::new(), key(1)))).assert();
+    let with_old_keys = Pseudonym::new(MemoryStorage::new(), key(1)).with_old_key(key(2)).with_old_key(key(3));
+    conformance::built_in(&Known::new(with_old_keys)).assert();
+    conformance::layer(|faulty| Pseudonym::new(faulty, key(1))).assert();
+    conformance::layer(|faulty| Pseudonym::new(faulty, key(1)).with_old_key(key(2))).assert();
+}
+
+#[tokio::test]
+async fn pseudonyms_in_a_storage_that_answers_later() {
+    let folder = folder();
+    let storage = Pseudonym::new(embedded(&folder), key(1)).with_old_key(key(2));
+    conformance::built_in_async(Arc::new(Known::new(storage))).await.assert();
+    conformance::layer_async(|faulty| Pseudonym::new(faulty, key(1)).with_old_key(key(2))).await.assert();
+}
+
+/// Every second storage that the kit asks for is used under the next key: what one has stored is under an old key for the
+/// other.
+#[test]
+fn pseudonyms_of_keys_that_change() {
+    let turn = AtomicU8::new(0);
+    let report = conformance::layer(|faulty| match turn.fetch_add(1, Ordering::Relaxed) % 2 {
+        0 => Pseudonym::new(faulty, key(1)).with_old_key(key(2)),
+        _ => Pseudonym::new(faulty, key(2)).with_old_key(key(1)),
+    });
+    report.assert();
 }

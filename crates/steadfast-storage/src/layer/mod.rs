@@ -5,3 +5,5 @@ pub mod deadline;
 
 pub use breaker::{Breaker, BreakerOptions};
 pub use deadline::Deadline;
+pub mod pseudonym;
+pub use pseudonym::{Pseudonym, PseudonymKey, PseudonymKeyError};
