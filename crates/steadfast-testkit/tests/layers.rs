@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use steadfast_engine::{Answer, Record};
 use steadfast_storage::bridge::Offloaded;
-use steadfast_storage::layer::{Breaker, BreakerOptions, Deadline, Pseudonym, PseudonymKey};
+use steadfast_storage::layer::{Breaker, BreakerOptions, Cache, CacheOptions, Deadline, Pseudonym, PseudonymKey};
 use steadfast_storage::{
     AsyncUserStorage, Claim, Cursor, EmbeddedStorage, MemoryStorage, Merged, Page, StorageError, UserStorage, Writes,
 };
@@ -214,4 +214,30 @@ fn pseudonyms_of_keys_that_change() {
         _ => Pseudonym::new(faulty, key(2)).with_old_key(key(1)),
     });
     report.assert();
+}
+
+// A cache.
+
+/// As much as it may be wrong: nothing runs out.
+fn never_out(users: usize) -> CacheOptions {
+    let long = Duration::from_secs(3_600);
+    CacheOptions { users, found: long, absent: long, patience: PATIENCE }
+}
+
+#[test]
+fn a_cache() {
+    for options in [CacheOptions::default(), never_out(100_000), never_out(3), never_out(0)] {
+        conformance::built_in(&Cache::new(MemoryStorage::new(), options)).assert();
+        conformance::layer(|faulty| Cache::new(faulty, options)).assert();
+    }
+}
+
+#[tokio::test]
+async fn a_cache_of_a_storage_that_answers_later() {
+    for options in [never_out(100_000), never_out(3)] {
+        conformance::built_in_async(Arc::new(Cache::new(memory(), options))).await.assert();
+        conformance::layer_async(move |faulty| Cache::new(faulty, options)).await.assert();
+    }
+    let folder = folder();
+    conformance::built_in_async(Arc::new(Cache::new(embedded(&folder), never_out(100_000)))).await.assert();
 }

@@ -7,3 +7,5 @@ pub use breaker::{Breaker, BreakerOptions};
 pub use deadline::Deadline;
 pub mod pseudonym;
 pub use pseudonym::{Pseudonym, PseudonymKey, PseudonymKeyError};
+pub mod cache;
+pub use cache::{Cache, CacheOptions};
