@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use steadfast_engine::{Answer, Record};
 use steadfast_storage::bridge::Offloaded;
-use steadfast_storage::layer::{Breaker, BreakerOptions, Cache, CacheOptions, Deadline, Pseudonym, PseudonymKey};
+use steadfast_storage::layer::{
+    Breaker, BreakerOptions, Cache, CacheOptions, Deadline, Metered, Pseudonym, PseudonymKey,
+};
 use steadfast_storage::{
     AsyncUserStorage, Claim, Cursor, EmbeddedStorage, MemoryStorage, Merged, Page, StorageError, UserStorage, Writes,
 };
@@ -37,8 +39,6 @@ fn memory() -> Offloaded<MemoryStorage> {
 #[tokio::test]
 async fn a_deadline() {
     conformance::built_in_async(Arc::new(Deadline::new(memory(), PATIENCE))).await.assert();
-    let folder = folder();
-    conformance::built_in_async(Arc::new(Deadline::new(embedded(&folder), PATIENCE))).await.assert();
     conformance::layer_async(|faulty| Deadline::new(faulty, PATIENCE)).await.assert();
 }
 
@@ -57,8 +57,7 @@ fn a_breaker() {
 #[tokio::test]
 async fn a_breaker_of_a_storage_that_answers_later() {
     conformance::built_in_async(Arc::new(Breaker::new(memory(), BreakerOptions::default()))).await.assert();
-    let folder = folder();
-    conformance::built_in_async(Arc::new(Breaker::new(embedded(&folder), NERVOUS))).await.assert();
+    conformance::built_in_async(Arc::new(Breaker::new(memory(), NERVOUS))).await.assert();
     conformance::layer_async(|faulty| Breaker::new(faulty, NERVOUS)).await.assert();
 }
 
@@ -68,21 +67,23 @@ fn key(byte: u8) -> PseudonymKey {
     PseudonymKey::from_bytes([byte; 32])
 }
 
-/// Knows whom it has stored, so that what is read through can be told by the ids of users.
+/// Layers over pseudonyms that know whom they have stored, so that what is read through can be told by the ids of users.
 struct Known<S> {
-    storage: Pseudonym<S>,
+    storage: S,
+    /// Under the same key, over nothing.
+    pseudonyms: Pseudonym<()>,
     users: Mutex<HashMap<String, String>>,
 }
 
 impl<S> Known<S> {
-    fn new(storage: Pseudonym<S>) -> Self {
-        Known { storage, users: Mutex::default() }
+    fn new(storage: S, key: PseudonymKey) -> Self {
+        Known { storage, pseudonyms: Pseudonym::new((), key), users: Mutex::default() }
     }
 
     fn learn<'r>(&self, records: impl IntoIterator<Item = &'r Record>) {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         users.extend(
-            records.into_iter().map(|record| (self.storage.pseudonym(&record.user_id), record.user_id.clone())),
+            records.into_iter().map(|record| (self.pseudonyms.pseudonym(&record.user_id), record.user_id.clone())),
         );
     }
 
@@ -189,18 +190,17 @@ impl<S: AsyncUserStorage> AsyncUserStorage for Known<S> {
 
 #[test]
 fn pseudonyms() {
-    conformance::built_in(&Known::new(Pseudonym::new(MemoryStorage::new(), key(1)))).assert();
+    conformance::built_in(&Known::new(Pseudonym::new(MemoryStorage::new(), key(1)), key(1))).assert();
     let with_old_keys = Pseudonym::new(MemoryStorage::new(), key(1)).with_old_key(key(2)).with_old_key(key(3));
-    conformance::built_in(&Known::new(with_old_keys)).assert();
+    conformance::built_in(&Known::new(with_old_keys, key(1))).assert();
     conformance::layer(|faulty| Pseudonym::new(faulty, key(1))).assert();
     conformance::layer(|faulty| Pseudonym::new(faulty, key(1)).with_old_key(key(2))).assert();
 }
 
 #[tokio::test]
 async fn pseudonyms_in_a_storage_that_answers_later() {
-    let folder = folder();
-    let storage = Pseudonym::new(embedded(&folder), key(1)).with_old_key(key(2));
-    conformance::built_in_async(Arc::new(Known::new(storage))).await.assert();
+    let storage = Pseudonym::new(memory(), key(1)).with_old_key(key(2));
+    conformance::built_in_async(Arc::new(Known::new(storage, key(1)))).await.assert();
     conformance::layer_async(|faulty| Pseudonym::new(faulty, key(1)).with_old_key(key(2))).await.assert();
 }
 
@@ -238,6 +238,32 @@ async fn a_cache_of_a_storage_that_answers_later() {
         conformance::built_in_async(Arc::new(Cache::new(memory(), options))).await.assert();
         conformance::layer_async(move |faulty| Cache::new(faulty, options)).await.assert();
     }
+}
+
+// What is measured.
+
+#[tokio::test]
+async fn what_is_measured() {
+    conformance::built_in(&Metered::new(MemoryStorage::new(), "memory")).assert();
+    conformance::layer(|faulty| Metered::new(faulty, "memory")).assert();
+    conformance::built_in_async(Arc::new(Metered::new(memory(), "memory"))).await.assert();
+    conformance::layer_async(|faulty| Metered::new(faulty, "memory")).await.assert();
+}
+
+// All of them, in the order that is recommended.
+
+fn stack<S: AsyncUserStorage>(storage: S) -> impl AsyncUserStorage {
+    let named = Metered::new(Pseudonym::new(storage, key(1)).with_old_key(key(2)), "a storage");
+    Cache::new(Breaker::new(Deadline::new(named, PATIENCE), NERVOUS), never_out(100_000))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_layers_over_a_file() {
     let folder = folder();
-    conformance::built_in_async(Arc::new(Cache::new(embedded(&folder), never_out(100_000)))).await.assert();
+    conformance::built_in_async(Arc::new(Known::new(stack(embedded(&folder)), key(1)))).await.assert();
+}
+
+#[tokio::test]
+async fn all_layers_over_a_storage_that_fails() {
+    conformance::layer_async(stack).await.assert();
 }
