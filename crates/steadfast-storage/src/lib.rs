@@ -5,7 +5,7 @@
 //! stays, a variation that is gone is replaced by name, goals only grow. What is merged is a [`Claim`].
 //!
 //! Modules in reading order: [`user_storage`] (the two traits, side by side), [`merge`] (the contract of a built-in
-//! backend, as a pure function), [`backend`], [`error`].
+//! backend, as a pure function), [`backend`], [`error`]; with the feature `layers`, `layer` (storages made of a storage).
 //!
 //! # How to add a backend
 //!

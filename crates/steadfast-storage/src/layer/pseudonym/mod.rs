@@ -26,12 +26,14 @@ pub use key::{PseudonymKey, PseudonymKeyError};
 ///
 /// # Another key
 /// [`with_old_key`](Self::with_old_key) names keys of before. What is not found under the key is looked for under these,
-/// in their order; a user who is found there is carried over, all records, and erased there. So each look-up that finds
-/// nothing costs two more, and one for each old key; so does each write.
-/// While some processes know the new key and
-/// others do not, one does not find what another writes: first let all know both, the old one still as the key, then
-/// change which is which. A user who never comes again is never carried over: drop an old key once nobody is owed what
-/// was decided under it, or erase them by it before.
+/// in their order; a user who is found there is carried over, all records, and erased there. So each write costs one call
+/// more for each old key, and so does a look-up that finds nothing, which then asks once more under the key.
+///
+/// Where some processes know the new key and others do not, one does not find what another writes: first let all know
+/// both, the old one still as the key, then turn them round. While some have turned and others have not, two of them may
+/// carry a user to and fro, and what is written for that user at that moment may be lost: let it be short.
+///
+/// A user who never comes again is never carried over: drop an old key once nobody is owed what was decided under it.
 ///
 /// A storage with only `get` and `set` is asked about each campaign, and cannot erase: there the old records stay.
 #[derive(Debug)]
