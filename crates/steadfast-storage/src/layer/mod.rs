@@ -47,3 +47,6 @@ pub use cache::{Cache, CacheOptions};
 pub use deadline::Deadline;
 pub use metered::Metered;
 pub use pseudonym::{Pseudonym, PseudonymKey, PseudonymKeyError};
+
+/// As long as anything here lasts, whatever the options say: a clock has an end.
+const A_YEAR: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 60 * 60);

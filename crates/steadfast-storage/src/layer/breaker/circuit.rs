@@ -11,6 +11,7 @@
 use std::time::{Duration, Instant};
 
 use super::BreakerOptions;
+use crate::layer::A_YEAR;
 
 /// What the calls to a storage came to, and whether it is called.
 #[derive(Debug)]
@@ -103,10 +104,9 @@ impl Circuit {
     }
 
     fn open(&mut self, back_off: Duration, now: Instant, jitter: f64) {
-        let back_off = back_off.min(self.options.longest);
-        let shortened = back_off.mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 2.0);
-        // A clock cannot be past its end; a back-off that would end there has no end that anybody sees.
-        self.state = State::Open { until: now.checked_add(shortened).unwrap_or(now), back_off };
+        let back_off = back_off.min(self.options.longest).min(A_YEAR);
+        let until = now + (back_off - (back_off / 2).mul_f64(jitter.clamp(0.0, 1.0)));
+        self.state = State::Open { until, back_off };
     }
 
     /// The time that calls pass in without a question, if nothing is counted: then neither is an answer.
@@ -185,6 +185,18 @@ mod tests {
             circuit.told(early, Said::Failed, later, 0.0);
         }
         assert_eq!(circuit.calm(), Some(1), "a failure that was late opens nothing");
+    }
+
+    #[test]
+    fn the_longest_of_all_durations_is_one() {
+        let now = Instant::now();
+        let options = BreakerOptions { failures: 0, back_off: Duration::MAX, longest: Duration::MAX };
+        for jitter in [0.0, 1.0] {
+            let mut circuit = Circuit::new(options);
+            let pass = circuit.admit(now).unwrap();
+            circuit.told(pass, Said::Failed, now, jitter);
+            assert!(matches!(circuit.admit(now), Err(Refused::For(left)) if left >= A_YEAR / 2));
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use smallvec::SmallVec;
 use steadfast_engine::{Answer, Record, StorageFailure};
 
 use crate::error::StorageError;
+use crate::layer::A_YEAR;
 use crate::merge::Merged;
 
 use flight::Flight;
@@ -99,6 +100,13 @@ struct Places {
 
 impl Places {
     fn new(options: CacheOptions) -> Places {
+        let CacheOptions { users, found, absent, patience } = options;
+        let options = CacheOptions {
+            users,
+            found: found.min(A_YEAR),
+            absent: absent.min(A_YEAR),
+            patience: patience.min(A_YEAR),
+        };
         let shards = (options.users / USERS).clamp(1, SHARDS);
         let shard = || Mutex::new(Shard::new(options.users / shards, options.found, options.absent));
         Places { shards: (0..shards).map(|_| shard()).collect(), hasher: RandomState::default(), options }

@@ -79,10 +79,8 @@ impl Shard {
         match answer {
             Answer::Found(record) => self.keep(hash, user, &campaign, record, began),
             Answer::Absent => {
-                if let Some(until) = began.checked_add(self.absent)
-                    && !self.absent.is_zero()
-                {
-                    self.kept.keep(hash, user, &campaign, None, until);
+                if !self.absent.is_zero() {
+                    self.kept.keep(hash, user, &campaign, None, began + self.absent);
                 }
             }
             Answer::Failed(_) => {}
@@ -144,11 +142,8 @@ impl Shard {
 
     /// Keeps a record in its own place. One of somebody else is passed on, and looked up again the next time.
     fn keep(&mut self, hash: u64, user: &str, campaign: &str, record: &Arc<Record>, began: Instant) {
-        if record.is_of(user)
-            && record.campaign_key == campaign
-            && let Some(until) = began.checked_add(self.found)
-        {
-            self.kept.keep(hash, user, campaign, Some(Arc::clone(record)), until);
+        if record.is_of(user) && record.campaign_key == campaign {
+            self.kept.keep(hash, user, campaign, Some(Arc::clone(record)), began + self.found);
         }
     }
 

@@ -190,6 +190,15 @@ fn what_runs_out_is_asked_for_again() {
 }
 
 #[test]
+fn the_longest_of_all_durations_is_one() {
+    let longest = CacheOptions { users: 10, found: Duration::MAX, absent: Duration::MAX, patience: Duration::MAX };
+    let cache = Cache::new(Arc::new(MemoryStorage::new()), longest);
+    assert_eq!(cache.get("Ashley", "ab").unwrap(), None);
+    UserStorage::set(cache.inner(), record("A")).unwrap();
+    assert_eq!(cache.get("Ashley", "ab").unwrap(), None);
+}
+
+#[test]
 fn what_is_remembered_is_not_what_a_writer_has_read() {
     /// Only `get` and `set`.
     struct Plain(MemoryStorage);
