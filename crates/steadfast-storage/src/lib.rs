@@ -37,6 +37,8 @@ pub mod user_storage;
 #[cfg(feature = "embedded")]
 pub use backend::embedded::{EmbeddedOptions, EmbeddedStorage};
 pub use backend::memory::MemoryStorage;
+#[cfg(feature = "postgres")]
+pub use backend::postgres::{PostgresOptions, PostgresStorage};
 #[cfg(feature = "redis")]
 pub use backend::redis::{RedisOptions, RedisStorage};
 pub use backend::unopened::UnopenedStorage;

@@ -3,6 +3,8 @@
 #[cfg(feature = "embedded")]
 pub mod embedded;
 pub mod memory;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod unopened;
 
 #[cfg(feature = "redis")]
