@@ -10,6 +10,7 @@
     reason = "a test fails by panicking, and says what it waits for"
 )]
 
+mod postgres;
 mod redis;
 
 use std::fs::File;
@@ -21,6 +22,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+pub use self::postgres::Postgres;
 pub use self::redis::{Redis, RedisCluster, RedisSentinel};
 
 /// What no machine needs to start a server, however busy.
@@ -51,6 +53,11 @@ impl Process {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The id of the process; none when it was killed.
+    fn id(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 
     /// The folder with its files.
@@ -167,6 +174,11 @@ fn program(name: &str, package: &str) -> PathBuf {
 }
 
 fn find(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file())
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    // Debian keeps what runs a PostgreSQL server where no shell looks, a folder for each version.
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut versions: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
+    versions.sort();
+    let folders = std::env::split_paths(&path).chain(versions.into_iter().rev());
+    folders.map(|folder| folder.join(name)).find(|path| path.is_file())
 }
