@@ -5,7 +5,6 @@ pub mod embedded;
 pub mod memory;
 #[cfg(feature = "postgres")]
 pub mod postgres;
-pub mod unopened;
-
 #[cfg(feature = "redis")]
 pub mod redis;
+pub mod unopened;

@@ -7,9 +7,13 @@ use steadfast_engine::{Answer, Record};
 use steadfast_storage::{AsyncUserStorage, Condition, PostgresOptions, PostgresStorage, StorageErrorKind};
 use steadfast_testkit::servers::Postgres;
 
-use super::{PATIENCE, check, claim, open, patient, record, server};
+use super::{PATIENCE, check, claim, open, patient, record, server, until};
 
 const DEADLINE: Duration = Duration::from_millis(400);
+
+/// How many hold what they have locked in a database.
+const WAITING: &str =
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
 
 fn hasty() -> PostgresOptions {
     PostgresOptions { connect_deadline: DEADLINE, pool_deadline: DEADLINE, statement_deadline: DEADLINE, ..patient() }
@@ -111,10 +115,7 @@ async fn one_that_waits_for_a_lock_gives_up_and_says_so() {
     let other = std::thread::spawn(move || {
         of_other.ask(&other_url, "BEGIN; SELECT * FROM steadfast_record FOR UPDATE; SELECT pg_sleep(6); COMMIT")
     });
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
-    while server.ask(&url, waiting) != "1" {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(&server, &url, WAITING, "1").await;
     let goal = claim(record("Ashley", "ab", "Control", "buy"), Condition::Stored);
     let (late, crowded) = tokio::join!(storage.merge(goal.clone()), async {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -137,10 +138,7 @@ async fn a_call_that_is_given_up_leaves_nothing_to_wait_for() {
     let other = std::thread::spawn(move || {
         of_other.ask(&other_url, "BEGIN; SELECT * FROM steadfast_record FOR UPDATE; SELECT pg_sleep(6); COMMIT")
     });
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()";
-    while server.ask(&url, waiting) != "1" {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(&server, &url, WAITING, "1").await;
     let goal = claim(record("Ashley", "ab", "Control", "buy"), Condition::Stored);
     let given_up = tokio::time::timeout(Duration::from_millis(300), storage.merge(goal)).await;
     assert!(given_up.is_err(), "it waits for the other one");

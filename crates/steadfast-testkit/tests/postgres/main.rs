@@ -9,7 +9,7 @@ mod refused;
 mod rows;
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use steadfast_engine::{GoalList, Record};
 use steadfast_storage::{Claim, Condition, PostgresOptions, PostgresStorage, StorageError, StorageErrorKind};
@@ -44,6 +44,15 @@ async fn open(url: &str) -> PostgresStorage {
 
 async fn refused(url: &str) -> StorageError {
     PostgresStorage::open(url, patient()).await.expect_err("it cannot be opened")
+}
+
+/// Waits until a statement answers this.
+async fn until(server: &Postgres, url: &str, statement: &str, answer: &str) {
+    let start = Instant::now();
+    while server.ask(url, statement) != answer {
+        assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {statement} answers {answer}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// What kind of failure it is, and that it says this: what is wrong, and what to do.

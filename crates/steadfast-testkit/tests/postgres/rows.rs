@@ -6,7 +6,7 @@ use steadfast_storage::{
     AsyncUserStorage, Condition, Cursor, Outcome, PostgresOptions, PostgresStorage, StorageErrorKind, Writes,
 };
 
-use super::{check, claim, open, patient, record, server};
+use super::{check, claim, open, patient, record, server, until};
 
 /// A text of so many bytes that no compression makes shorter.
 fn long(seed: u64, bytes: usize) -> String {
@@ -184,10 +184,8 @@ async fn keys_are_looked_up_by_the_index_however_small_the_table_was() {
     }
     drop(storage);
     let fetched = "SELECT coalesce(sum(idx_tup_fetch), 0) > 400 FROM pg_stat_user_tables";
-    while server.ask(&url, fetched) != "t" {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
     // The server counts what a connection did when it ends, or a moment later.
+    until(&server, &url, fetched, "t").await;
     let scans = "SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_user_tables WHERE relname LIKE 'steadfast_record_%' \
                  AND relname <> 'steadfast_record_version'";
     assert_eq!(server.ask(&url, scans), "0");
