@@ -2,11 +2,9 @@
 
 use serde_json::{Value, json};
 use steadfast_engine::{Answer, Record};
-use steadfast_storage::{
-    AsyncUserStorage, Condition, Cursor, Outcome, PostgresOptions, PostgresStorage, StorageErrorKind, Writes,
-};
+use steadfast_storage::{AsyncUserStorage, Condition, Cursor, Outcome, StorageErrorKind, Writes};
 
-use super::{check, claim, open, patient, record, server, until};
+use super::{check, claim, open, record, server};
 
 /// A text of so many bytes that no compression makes shorter.
 fn long(seed: u64, bytes: usize) -> String {
@@ -166,27 +164,4 @@ async fn a_claim_that_changes_nothing_writes_nothing() {
         assert_eq!(storage.merge(kept).await.unwrap().outcome, Outcome::Kept);
     }
     assert_eq!(server.ask(&url, version), before);
-}
-
-#[tokio::test]
-async fn keys_are_looked_up_by_the_index_however_small_the_table_was() {
-    let server = server();
-    let url = server.database();
-    let storage = PostgresStorage::open(&url, PostgresOptions { pool_size: 1, ..patient() }).await.unwrap();
-    // Plans are made and kept while there is hardly anything.
-    for number in 0..400 {
-        let claims = [number, number + 1].map(|user| Record::new(format!("user-{user}"), "ab", "A"));
-        let merged = storage.merge_many(claims.map(|record| claim(record, Condition::Absent)).to_vec()).await;
-        assert!(merged.iter().all(Result::is_ok));
-        let _ = storage.get_many("user-1", &["ab", "cd"]).await;
-        let goal = claim(record("user-1", "ab", "A", &format!("g{number}")), Condition::Stored);
-        storage.merge(goal).await.unwrap();
-    }
-    drop(storage);
-    let fetched = "SELECT coalesce(sum(idx_tup_fetch), 0) > 400 FROM pg_stat_user_tables";
-    // The server counts what a connection did when it ends, or a moment later.
-    until(&server, &url, fetched, "t").await;
-    let scans = "SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_user_tables WHERE relname LIKE 'steadfast_record_%' \
-                 AND relname <> 'steadfast_record_version'";
-    assert_eq!(server.ask(&url, scans), "0");
 }
