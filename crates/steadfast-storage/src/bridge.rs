@@ -129,12 +129,12 @@ impl<S: AsyncUserStorage + 'static> Waited<S> {
         Ok(Waited { storage: Arc::new(storage), deadline, write_deadline: deadline, runtime: Some(runtime()?) })
     }
 
-    /// Opens a storage on the thread that it then stays on, and wraps it. Opening it has the same deadline.
+    /// Opens a storage on the thread that it then stays on, and wraps it. Opening it has a deadline of its own.
     ///
     /// # Errors
     /// What opening comes to; [`StorageErrorKind::TimedOut`] when it takes longer, [`StorageErrorKind::Other`] when the
     /// thread cannot be started.
-    pub fn open<F>(opening: F, deadline: Duration) -> Result<Self, StorageError>
+    pub fn open<F>(opening: F, deadline: Duration, to_open: Duration) -> Result<Self, StorageError>
     where
         F: Future<Output = Result<S, StorageError>> + Send + 'static,
     {
@@ -142,7 +142,7 @@ impl<S: AsyncUserStorage + 'static> Waited<S> {
             StorageError::new(StorageErrorKind::Other, "no thread for the storage can be started").with_source(error)
         };
         let runtime = runtime().map_err(no_thread)?;
-        let storage = wait(&runtime, deadline, true, opening).flatten();
+        let storage = wait(&runtime, to_open, true, opening).flatten();
         match storage {
             Ok(storage) => {
                 Ok(Waited { storage: Arc::new(storage), deadline, write_deadline: deadline, runtime: Some(runtime) })

@@ -11,6 +11,8 @@ pub mod line;
 pub mod nonblocking;
 mod own_writes;
 mod queue;
+#[cfg(feature = "layers")]
+mod storage_config;
 
 pub use builder::{Builder, Limits};
 pub use confirmed::{Confirmation, Confirmed};
@@ -18,6 +20,8 @@ pub use event::EventSink;
 pub use nonblocking::Client;
 pub use own_writes::Memory;
 pub use queue::Unfinished;
+#[cfg(feature = "layers")]
+pub use storage_config::StorageConfig;
 
 pub use steadfast_engine as engine;
 pub use steadfast_storage as storage;

@@ -8,20 +8,21 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use steadfast::storage::bridge::Waited;
-use steadfast::storage::{EmbeddedStorage, MemoryStorage, RedisOptions, RedisStorage, UserStorage};
+use steadfast::StorageConfig;
+use steadfast::storage::{EmbeddedStorage, MemoryStorage, UserStorage};
 
 use crate::failure::{Failure, check_path};
 
 /// What a URL may be, for people.
-const ACCEPTED: &str = "expected `none:`, `memory:`, `embedded:PATH` such as `embedded:users.redb`, or \
-                        `redis://HOST:PORT` (also `redis+cluster://` and `redis+sentinel://`)";
+const ACCEPTED: &str = "expected `none:`, `memory:`, `embedded:PATH` such as `embedded:users.redb`, \
+                        `redis://HOST:PORT` (also `redis+cluster://` and `redis+sentinel://`) or \
+                        `postgres://USER@HOST/DATABASE`";
 
 /// So long may a call to a server take. Nobody sees a page while they wait here, so it is long.
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Where decisions are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum StorageUrl {
     /// Nowhere.
     None,
@@ -29,8 +30,8 @@ pub(crate) enum StorageUrl {
     Memory,
     /// In a file of this machine.
     Embedded(PathBuf),
-    /// In Redis, wherever this says.
-    Redis(String),
+    /// On a server; and where, for people: without the user and the password.
+    Server(Box<StorageConfig>, String),
 }
 
 /// What a storage is opened for.
@@ -61,11 +62,9 @@ impl StorageUrl {
                 };
                 Ok(Some(Arc::new(opened.map_err(|error| Failure::storage(&error))?)))
             }
-            StorageUrl::Redis(url) => {
-                let options = RedisOptions { connect: DEADLINE / 3, answer: DEADLINE / 3, ..RedisOptions::default() };
-                let url = url.clone();
-                let storage = Waited::open(async move { RedisStorage::open(&url, options).await }, DEADLINE);
-                Ok(Some(Arc::new(storage.map_err(|error| Failure::storage(&error))?)))
+            StorageUrl::Server(config, _) => {
+                let config = config.clone().look_up(DEADLINE).write(DEADLINE).breaker(None);
+                Ok(Some(config.open_blocking().map_err(|error| Failure::storage(&error))?))
             }
         }
     }
@@ -73,7 +72,7 @@ impl StorageUrl {
     /// The file of it, if there is one.
     pub(crate) fn file(&self) -> Option<&Path> {
         match self {
-            StorageUrl::None | StorageUrl::Memory | StorageUrl::Redis(_) => None,
+            StorageUrl::None | StorageUrl::Memory | StorageUrl::Server(..) => None,
             StorageUrl::Embedded(path) => Some(path),
         }
     }
@@ -125,12 +124,15 @@ impl FromStr for StorageUrl {
             }
             Some(("embedded", path)) => Ok(StorageUrl::Embedded(path.into())),
             Some((
-                "redis" | "rediss" | "redis+cluster" | "rediss+cluster" | "redis+sentinel" | "rediss+sentinel",
+                "redis" | "rediss" | "redis+cluster" | "rediss+cluster" | "redis+sentinel" | "rediss+sentinel"
+                | "postgres" | "postgresql",
                 _,
             )) => {
-                // Whether the rest is right; what is wrong with it is said without repeating it.
-                RedisStorage::new(url, RedisOptions::default()).map_err(|error| error.to_string())?;
-                Ok(StorageUrl::Redis(url.to_owned()))
+                let config = StorageConfig::from_url(url).map_err(|error| error.to_string())?;
+                let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+                let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
+                let place = place.split_once('?').map_or(place, |(place, _)| place);
+                Ok(StorageUrl::Server(Box::new(config), format!("{scheme}://{place}")))
             }
             None if matches!(url, "none" | "memory" | "embedded") => Err(format!("the colon is missing: {ACCEPTED}")),
             _ => Err(ACCEPTED.to_owned()),
@@ -144,11 +146,7 @@ impl fmt::Display for StorageUrl {
             StorageUrl::None => formatter.write_str("none:"),
             StorageUrl::Memory => formatter.write_str("memory:"),
             StorageUrl::Embedded(path) => write!(formatter, "embedded:{}", path.display()),
-            // Without the user and the password.
-            StorageUrl::Redis(url) => {
-                let (scheme, rest) = url.split_once("://").unwrap_or(("redis", url));
-                write!(formatter, "{scheme}://{}", rest.rsplit_once('@').map_or(rest, |(_, place)| place))
-            }
+            StorageUrl::Server(_, place) => formatter.write_str(place),
         }
     }
 }
@@ -159,8 +157,8 @@ mod tests {
 
     #[test]
     fn a_url_names_a_storage() {
-        assert_eq!("none:".parse(), Ok(StorageUrl::None));
-        assert_eq!("memory:".parse(), Ok(StorageUrl::Memory));
+        assert!(matches!("none:".parse(), Ok(StorageUrl::None)));
+        assert!(matches!("memory:".parse(), Ok(StorageUrl::Memory)));
         for path in ["users.redb", "/var/lib/a b:c.redb", "../x"] {
             let url: StorageUrl = format!("embedded:{path}").parse().expect("a URL");
             assert_eq!(url.file(), Some(Path::new(path)));

@@ -60,7 +60,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct StorageArgument {
     /// Which storage: `embedded:PATH`, a file; `redis://HOST:PORT`, a server (`rediss://` under TLS,
-    /// `redis+cluster://HOST,HOST`, `redis+sentinel://HOST,HOST/MASTER`); `memory:` is empty at the start and gone at the
+    /// `redis+cluster://HOST,HOST`, `redis+sentinel://HOST,HOST/MASTER`) or `postgres://USER@HOST/DATABASE`; `memory:` is empty at the start and gone at the
     /// end. A password is better off in the variable STEADFAST_STORAGE, where other users do not see it
     #[arg(long = "storage", value_name = "URL", env = "STEADFAST_STORAGE", hide_env_values = true)]
     url: StorageUrl,

@@ -181,11 +181,6 @@ pub(super) fn maybe_not_all(path: &Path) -> StorageError {
     )
 }
 
-/// The same failure once more, for another caller that it meets.
-pub(super) fn again(error: &StorageError) -> StorageError {
-    StorageError::new(error.kind(), error.to_string())
-}
-
 fn message_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("a panic without words").to_owned()

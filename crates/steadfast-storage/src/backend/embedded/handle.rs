@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use redb::Database;
 
-use super::failure::{again, close, guarded, let_go};
+use super::failure::{close, guarded, let_go};
 use super::open::{EmbeddedOptions, Opened, look_at, open, open_to_read, reopen};
 use crate::error::{StorageError, StorageErrorKind};
 
@@ -119,7 +119,7 @@ impl Handle {
             Slot::Open(database) => Ok(Arc::clone(database)),
             Slot::Closed { why, closing, next_try } => {
                 if Instant::now() < *next_try || closing.strong_count() > 0 {
-                    return Err(again(why));
+                    return Err(why.again());
                 }
                 match self.reopen() {
                     Ok(database) => {
@@ -130,7 +130,7 @@ impl Handle {
                         Ok(database)
                     }
                     Err(error) => {
-                        *why = again(&error);
+                        *why = error.again();
                         *next_try = Instant::now() + BETWEEN_TRIES;
                         Err(error)
                     }
@@ -147,7 +147,7 @@ impl Handle {
             return;
         }
         // The first try is at once: most errors are not of the kind that stays.
-        let closed = Slot::Closed { why: again(why), closing: Arc::downgrade(broken), next_try: Instant::now() };
+        let closed = Slot::Closed { why: why.again(), closing: Arc::downgrade(broken), next_try: Instant::now() };
         // The caller has the database too, so that this is not what closes it.
         drop(std::mem::replace(&mut *slot, closed));
     }

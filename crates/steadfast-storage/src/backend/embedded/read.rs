@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable};
-use steadfast_engine::{Answer, Record, StorageFailure};
+use steadfast_engine::{Answer, Record};
 
 use super::codec::{Flaw, decode};
 use super::failure::flawed;
@@ -39,7 +39,7 @@ pub(super) fn get_many(handle: &Handle, user: &str, campaigns: &[&str]) -> Vec<A
             .map(|campaign| find(&records, &key::key(user, campaign), handle.is_verified()))
             .collect::<Result<Vec<_>, _>>()
     });
-    let failed = |error: &StorageError| Answer::Failed(StorageFailure::new(error.to_string()));
+    let failed = |error: &StorageError| Answer::Failed(error.again().into());
     match found {
         Err(error) => campaigns.iter().map(|_| failed(&error)).collect(),
         Ok(found) => found

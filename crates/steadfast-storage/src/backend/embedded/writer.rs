@@ -9,7 +9,7 @@ use redb::{Database, Durability, Table};
 use steadfast_engine::Record;
 
 use super::codec::{TooDeep, encode};
-use super::failure::{again, flawed, maybe_not_all};
+use super::failure::{flawed, maybe_not_all};
 use super::handle::{BETWEEN_TRIES, Handle};
 use super::open::RECORDS;
 use super::read::find;
@@ -60,7 +60,7 @@ impl<I, O> Task<I, O> {
     fn answer(self, failure: Option<&StorageError>) {
         let results = match failure {
             None => self.results,
-            Some(error) => self.wanted.iter().map(|_| Err(again(error))).collect(),
+            Some(error) => self.wanted.iter().map(|_| Err(error.again())).collect(),
         };
         // Whoever does not wait any more does not want to know.
         self.reply.send(results).ok();

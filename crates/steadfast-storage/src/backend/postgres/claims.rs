@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use tokio_postgres::Row;
 
-use super::failure::again;
 use super::lease::Lease;
 use super::row::{Fields, Flaw, Stored, Written, get};
 use super::statements::Statements;
@@ -43,7 +42,9 @@ pub(super) async fn merge_apart(
         failure = turn(lease, statements, wanted, &left, &mut became).await.err();
         left.retain(|number| became[*number].is_none());
     }
-    let failed = |failure: &Option<StorageError>| Err(failure.as_ref().map_or_else(|| lease.shown().flawed(), again));
+    let failed = |failure: &Option<StorageError>| {
+        Err(failure.as_ref().map_or_else(|| lease.shown().flawed(), StorageError::again))
+    };
     became.into_iter().map(|became| became.unwrap_or_else(|| failed(&failure))).collect()
 }
 

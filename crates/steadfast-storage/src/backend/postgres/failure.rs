@@ -247,8 +247,3 @@ fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
 pub(super) fn is_of_its_own(error: &StorageError) -> bool {
     error.kind() == StorageErrorKind::Other
 }
-
-/// The same failure once more, for another caller that it meets.
-pub(super) fn again(error: &StorageError) -> StorageError {
-    StorageError::new(error.kind(), error.to_string())
-}

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use steadfast_engine::{Answer, Record, StorageFailure};
+use steadfast_engine::{Answer, Record};
 use tokio_postgres::Row;
 
 use super::claims::{Columns, Wanted, merge_apart};
-use super::failure::{again, is_of_its_own};
+use super::failure::is_of_its_own;
 use super::lease::Lease;
 use super::open::{self, Opened};
 use super::options::PostgresOptions;
@@ -155,7 +155,7 @@ impl AsyncUserStorage for PostgresStorage {
         let keys: Vec<_> = campaigns.iter().map(|campaign| text::key(campaign)).collect();
         let shorts: Vec<&str> = keys.iter().map(|key| &*key.short).collect();
         let found = async { self.lease().await?.query(&self.statements.get_many, &[&&*user.short, &shorts]).await };
-        let failed = |error: &StorageError| Answer::Failed(StorageFailure::new(error.to_string()));
+        let failed = |error: &StorageError| Answer::Failed(error.again().into());
         let rows = match found.await {
             Ok(rows) => rows,
             Err(error) => return vec![failed(&error); campaigns.len()],
@@ -290,12 +290,12 @@ fn groups<'p>(places: impl Iterator<Item = Option<(&'p str, &'p str)>>, most: us
 fn all_failed<R>(results: &[Result<R, StorageError>]) -> Option<StorageError> {
     let of_server = |result: &Result<R, StorageError>| result.as_ref().is_err_and(|error| !is_of_its_own(error));
     let first = results.first()?.as_ref().err()?;
-    results.iter().all(of_server).then(|| again(first))
+    results.iter().all(of_server).then(|| first.again())
 }
 
 /// One failure for every write.
 fn each<R>(error: &StorageError, many: usize) -> Vec<Result<R, StorageError>> {
-    (0..many).map(|_| Err(again(error))).collect()
+    (0..many).map(|_| Err(error.again())).collect()
 }
 
 /// A place as the bytes of a cursor. No text of a key holds a NUL.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use redis::cmd;
-use steadfast_engine::{Answer, Record, StorageFailure};
+use steadfast_engine::{Answer, Record};
 
 use super::command;
 use super::failure::flawed;
@@ -145,7 +145,7 @@ impl AsyncUserStorage for RedisStorage {
             return Vec::new();
         }
         let values: Result<Vec<Option<Vec<u8>>>, _> = self.link.run(&command::get(&self.key(user), campaigns)).await;
-        let failed = |error: &StorageError| Answer::Failed(StorageFailure::new(error.to_string()));
+        let failed = |error: &StorageError| Answer::Failed(error.again().into());
         match values {
             Err(error) => vec![failed(&error); campaigns.len()],
             Ok(values) => {

@@ -1,0 +1,261 @@
+//! A storage from its URL and a few options: the backend, and the layers that most programs want over it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use steadfast_storage::bridge::{Offloaded, Waited};
+use steadfast_storage::layer::{
+    Breaker, BreakerOptions, Cache, CacheOptions, Deadline, Metered, Pseudonym, PseudonymKey,
+};
+use steadfast_storage::{
+    AsyncUserStorage, EmbeddedStorage, Held, MemoryStorage, StorageError, StorageErrorKind, UserStorage,
+};
+
+/// What a URL may be.
+const ACCEPTED: &str = "expected `memory:`, `embedded:PATH`, or a server: `redis://HOST`, `redis+cluster://HOST,HOST`, \
+                        `redis+sentinel://HOST,HOST/MASTER` or `postgres://HOST/DATABASE`";
+
+/// Opening a server takes so long at most, however long an answer may.
+const OPENING: Duration = Duration::from_secs(10);
+
+/// A storage to be opened: where it is, and what goes over it.
+///
+/// Over a server: a [`Deadline`], so that nothing waits for long; a [`Breaker`], so that one that is down is left alone;
+/// [`Metered`], so that it can be watched through the `metrics` facade. A [`Pseudonym`] and a [`Cache`] where they are
+/// wanted. Over a file or memory only those two: it is in this process.
+///
+/// ```
+/// use std::time::Duration;
+/// use steadfast::{Client, StorageConfig};
+/// # use std::sync::Arc;
+/// # use steadfast::engine::Settings;
+///
+/// # async fn open(settings: Arc<Settings>) -> Result<(), steadfast::storage::StorageError> {
+/// let storage = StorageConfig::from_url("redis+cluster://cache-1,cache-2")?
+///     .look_up(Duration::from_millis(100))
+///     .retention(Duration::from_secs(90 * 24 * 3_600))
+///     .open()
+///     .await?;
+/// let client = Client::builder(settings).storage(storage).build();
+/// # let _ = client;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct StorageConfig {
+    place: Place,
+    look_up: Duration,
+    write: Duration,
+    breaker: Option<BreakerOptions>,
+    cache: Option<CacheOptions>,
+    pseudonym: Vec<PseudonymKey>,
+    retention: Option<Duration>,
+    replicas: u32,
+}
+
+#[derive(Clone)]
+enum Place {
+    Memory,
+    Embedded(String),
+    #[cfg(feature = "redis")]
+    Redis(String),
+    #[cfg(feature = "postgres")]
+    Postgres(String),
+}
+
+impl StorageConfig {
+    /// A storage at a URL, with the deadlines of [`Limits`](crate::Limits).
+    ///
+    /// # Errors
+    /// [`StorageErrorKind::Denied`] when it is no URL of a storage, or of one that this was built without (the features
+    /// `redis` and `postgres`). The URL is not repeated: there may be a password in it.
+    pub fn from_url(url: &str) -> Result<StorageConfig, StorageError> {
+        let wrong = |what: &str| StorageError::new(StorageErrorKind::Denied, format!("{what}: {ACCEPTED}"));
+        let place = match url.split_once(':') {
+            Some(("memory", "")) => Place::Memory,
+            Some(("embedded", "")) => return Err(wrong("the path of the file is missing")),
+            Some(("embedded", path)) => Place::Embedded(path.to_owned()),
+            #[cfg(feature = "redis")]
+            Some((
+                "redis" | "rediss" | "redis+cluster" | "rediss+cluster" | "redis+sentinel" | "rediss+sentinel",
+                _,
+            )) => {
+                // Whether the rest of it is right, before anybody waits.
+                steadfast_storage::RedisStorage::new(url, steadfast_storage::RedisOptions::default())?;
+                Place::Redis(url.to_owned())
+            }
+            #[cfg(feature = "postgres")]
+            Some(("postgres" | "postgresql", _)) => Place::Postgres(url.to_owned()),
+            _ => return Err(wrong("this is not the URL of a storage that can be had here")),
+        };
+        let limits = crate::Limits::default();
+        Ok(StorageConfig {
+            place,
+            look_up: limits.look_up,
+            write: limits.write,
+            breaker: Some(BreakerOptions::default()),
+            cache: None,
+            pseudonym: Vec::new(),
+            retention: None,
+            replicas: 0,
+        })
+    }
+
+    /// A look-up on a server has so long: 2 s unless told otherwise.
+    #[must_use]
+    pub fn look_up(mut self, deadline: Duration) -> Self {
+        self.look_up = deadline;
+        self
+    }
+
+    /// A write to a server has so long: 10 s unless told otherwise.
+    #[must_use]
+    pub fn write(mut self, deadline: Duration) -> Self {
+        self.write = deadline;
+        self
+    }
+
+    /// When a server is left alone, and for how long; `None` for never.
+    #[must_use]
+    pub fn breaker(mut self, options: Option<BreakerOptions>) -> Self {
+        self.breaker = options;
+        self
+    }
+
+    /// Remembers what was looked up lately.
+    #[must_use]
+    pub fn cache(mut self, options: CacheOptions) -> Self {
+        self.cache = Some(options);
+        self
+    }
+
+    /// Keeps users by pseudonyms under this key. Called again: keys from before, which users are still found by.
+    #[must_use]
+    pub fn pseudonym(mut self, key: PseudonymKey) -> Self {
+        self.pseudonym.push(key);
+        self
+    }
+
+    /// In Redis, a user's records go after so long without a write. The others keep them for ever.
+    #[must_use]
+    pub fn retention(mut self, retention: Duration) -> Self {
+        self.retention = Some(retention);
+        self
+    }
+
+    /// In Redis, a write counts once so many replicas have it.
+    #[must_use]
+    pub fn replicas(mut self, replicas: u32) -> Self {
+        self.replicas = replicas;
+        self
+    }
+
+    /// Opens it, for an asynchronous program. Needs a tokio runtime around it.
+    ///
+    /// # Errors
+    /// What opening the backend comes to; [`StorageErrorKind::TimedOut`] when a server takes longer than ten seconds.
+    pub async fn open(self) -> Result<Held, StorageError> {
+        match &self.place {
+            Place::Memory => Ok(self.over_process(Offloaded::new(MemoryStorage::new()))),
+            Place::Embedded(path) => {
+                let path = path.clone();
+                let opening = tokio::task::spawn_blocking(move || EmbeddedStorage::open(path));
+                let opened = opening.await.map_err(|error| {
+                    StorageError::new(StorageErrorKind::Other, "opening the file panicked").with_source(error)
+                })?;
+                Ok(self.over_process(Offloaded::new(opened?)))
+            }
+            #[cfg(feature = "redis")]
+            Place::Redis(url) => {
+                let options = steadfast_storage::RedisOptions {
+                    // What is late is given up by the layer; here is only what nobody waits for any more.
+                    answer: self.look_up.max(self.write),
+                    retention: self.retention,
+                    replicas: self.replicas,
+                    ..steadfast_storage::RedisOptions::default()
+                };
+                let opened = in_time(steadfast_storage::RedisStorage::open(url, options)).await?;
+                Ok(self.over_server(opened, "redis"))
+            }
+            #[cfg(feature = "postgres")]
+            Place::Postgres(url) => {
+                let options = steadfast_storage::PostgresOptions {
+                    statement_deadline: self.look_up.max(self.write),
+                    ..steadfast_storage::PostgresOptions::default()
+                };
+                let opened = in_time(steadfast_storage::PostgresStorage::open(url, options)).await?;
+                Ok(self.over_server(opened, "postgres"))
+            }
+        }
+    }
+
+    /// Opens it, for a blocking program: also inside an asynchronous runtime, which it does not need.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open), and [`StorageErrorKind::Other`] when no thread can be started.
+    pub fn open_blocking(self) -> Result<Arc<dyn UserStorage>, StorageError> {
+        if self.cache.is_none() && self.pseudonym.is_empty() {
+            // What answers in place needs no thread of its own.
+            match &self.place {
+                Place::Memory => return Ok(Arc::new(MemoryStorage::new())),
+                Place::Embedded(path) => return Ok(Arc::new(EmbeddedStorage::open(path)?)),
+                #[cfg(any(feature = "redis", feature = "postgres"))]
+                _ => {}
+            }
+        }
+        let (look_up, write) = (self.look_up, self.write);
+        let opened = Waited::open(self.open(), look_up, OPENING)?;
+        Ok(Arc::new(opened.with_write_deadline(write)))
+    }
+
+    /// Layers over a storage of this process.
+    fn over_process(self, storage: impl AsyncUserStorage + 'static) -> Held {
+        self.outside(self.inside(storage))
+    }
+
+    /// Layers over a storage elsewhere.
+    #[cfg(any(feature = "redis", feature = "postgres"))]
+    fn over_server(self, storage: impl AsyncUserStorage + 'static, name: &'static str) -> Held {
+        let storage = Deadline::new(Metered::new(self.inside(storage), name), self.look_up).with_write(self.write);
+        match self.breaker {
+            Some(options) => self.outside(Breaker::new(storage, options)),
+            None => self.outside(storage),
+        }
+    }
+
+    fn inside(&self, storage: impl AsyncUserStorage + 'static) -> Held {
+        let mut keys = self.pseudonym.iter().cloned();
+        match keys.next() {
+            None => Held::new(storage),
+            Some(key) => Held::new(keys.fold(Pseudonym::new(storage, key), Pseudonym::with_old_key)),
+        }
+    }
+
+    fn outside(&self, storage: impl AsyncUserStorage + 'static) -> Held {
+        match self.cache {
+            None => Held::new(storage),
+            Some(options) => Held::new(Cache::new(storage, options)),
+        }
+    }
+}
+
+#[cfg(any(feature = "redis", feature = "postgres"))]
+async fn in_time<S>(opening: impl Future<Output = Result<S, StorageError>>) -> Result<S, StorageError> {
+    tokio::time::timeout(OPENING, opening).await.unwrap_or_else(|_| Err(crate::drive::too_late(OPENING)))
+}
+
+impl fmt::Debug for StorageConfig {
+    /// Without the URL, in which there may be a password.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match &self.place {
+            Place::Memory => "memory",
+            Place::Embedded(_) => "embedded",
+            #[cfg(feature = "redis")]
+            Place::Redis(_) => "redis",
+            #[cfg(feature = "postgres")]
+            Place::Postgres(_) => "postgres",
+        };
+        formatter.debug_struct("StorageConfig").field("kind", &kind).finish_non_exhaustive()
+    }
+}
