@@ -17,6 +17,8 @@ cargo xtask <command>
   bench               all benchmarks; the ratios last
   faults storage [N]  N times (1000): a process that writes is killed, and nothing it was told is kept may be lost
   faults race [N]     N new users (100000): two clients with other weights over one file, and nobody gets two variations
+  faults race [N] --over KIND  the same by two processes over a redis, a cluster or a postgres, with both kinds of verbs
+  faults              the six faults: servers are stopped, killed and failed over while users come
   fuzz [SECONDS]      every fuzz target for so long (60)
   purity              whether the engine reaches for files, network, clock, threads or async
 ";

@@ -2,7 +2,7 @@
 //! anew by the next one after it broke.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::cluster::ClusterClient;
@@ -26,12 +26,18 @@ enum Connection {
     Cluster(ClusterConnection),
 }
 
+/// A connection, which one it is, and since when it is there.
+struct Made {
+    number: u64,
+    connection: Connection,
+    since: Instant,
+}
+
 /// The way to the server, or the means to find one.
 pub(super) struct Link {
     target: Target,
     options: RedisOptions,
-    /// The connection, and which one it is.
-    current: Mutex<Option<(u64, Connection)>>,
+    current: Mutex<Option<Made>>,
     /// Held by whoever makes one: there is no use in two.
     making: Arc<tokio::sync::Mutex<u64>>,
 }
@@ -145,22 +151,31 @@ impl Link {
         answer
     }
 
-    /// Whether the connection is of no use any more. A Cluster's mends itself.
+    /// Whether the connection is of no use any more.
     fn is_broken(&self, error: &RedisError) -> bool {
+        if self.is_cluster() {
+            // A Cluster's mends itself, but for one case: it may wait for a node that was killed and has another role now,
+            // and the calls behind it with it. That shows as calls that end at their deadline.
+            return error.is_timeout();
+        }
         // What waits behind an answer that does not come waits as well; and who was the master may be one no longer.
-        let is_replica = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);
-        !self.is_cluster() && (error.is_unrecoverable_error() || error.is_timeout() || is_replica)
+        error.is_unrecoverable_error()
+            || error.is_timeout()
+            || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
     }
 
     fn discard(&self, number: u64) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if current.as_ref().is_some_and(|(there, _)| *there == number) {
+        // The shards that answer share a Cluster's connection: it is not made anew all the time.
+        let is_new = |made: &Made| self.is_cluster() && made.since.elapsed() < 2 * self.options.connect;
+        if current.as_ref().is_some_and(|made| made.number == number && !is_new(made)) {
             *current = None;
         }
     }
 
     fn current(&self) -> Option<(u64, Connection)> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.as_ref().map(|made| (made.number, made.connection.clone()))
     }
 
     async fn connection(self: &Arc<Self>) -> RedisResult<(u64, Connection)> {
@@ -177,9 +192,9 @@ impl Link {
             let connecting = tokio::time::timeout(link.options.connect, link.connect());
             let connection = connecting.await.unwrap_or_else(|_| Err(timed_out(link.options.connect)))?;
             *making += 1;
-            let made = (*making, connection);
-            *link.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(made.clone());
-            Ok(made)
+            let made = Made { number: *making, connection: connection.clone(), since: Instant::now() };
+            *link.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
+            Ok((*making, connection))
         });
         made.await.unwrap_or_else(|error| Err(std::io::Error::other(error).into()))
     }
@@ -217,7 +232,8 @@ impl Link {
             }
             Target::Cluster(nodes) => {
                 let mut builder = ClusterClient::builder(nodes.iter().cloned())
-                    .connection_timeout(self.options.connect)
+                    // A node that says nothing must not use up the time for all of them.
+                    .connection_timeout(self.options.connect / 3)
                     .response_timeout(self.options.answer)
                     // For slots that move; what cannot be reached is left to the layers above.
                     .retries(3);

@@ -18,7 +18,7 @@ use place::Kind;
 #[derive(Debug, Parser)]
 struct Arguments {
     #[command(subcommand)]
-    what: What,
+    what: Option<What>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -38,11 +38,11 @@ enum What {
         /// How many users, all of whom are new
         #[arg(default_value_t = 100_000)]
         users: u32,
-        /// Over servers of this kind, `redis` or `cluster`; over a file if it is not given
+        /// Over servers of this kind, `redis`, `cluster` or `postgres`; over a file if it is not given
         #[arg(long)]
         over: Option<Kind>,
     },
-    /// Servers are stopped, killed and failed over while users come
+    /// Servers are stopped, killed and failed over while users come: six faults, the default
     Servers,
     /// One of the processes of a race
     #[command(hide = true)]
@@ -55,7 +55,7 @@ enum What {
 type Problem = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
-    let held = match Arguments::parse().what {
+    let held = match Arguments::parse().what.unwrap_or(What::Servers) {
         What::Storage { runs, seed } => kills::storage(runs, seed.unwrap_or_else(kills::seed_of_the_moment)),
         What::Race { users, over: None } => race::race(users),
         What::Race { users, over: Some(kind) } => processes::race(kind, users),

@@ -3,8 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use steadfast::storage::{Held, RedisOptions, RedisStorage};
-use steadfast_testkit::servers::{Redis, RedisCluster};
+use steadfast::storage::{Held, PostgresOptions, PostgresStorage, RedisOptions, RedisStorage};
+use steadfast_testkit::servers::{Postgres, Redis, RedisCluster};
 
 use super::Problem;
 
@@ -13,15 +13,18 @@ use super::Problem;
 pub(super) enum Kind {
     Redis,
     Cluster,
+    Postgres,
 }
 
 /// All of them.
-pub(super) const KINDS: [Kind; 2] = [Kind::Redis, Kind::Cluster];
+pub(super) const KINDS: [Kind; 3] = [Kind::Redis, Kind::Cluster, Kind::Postgres];
 
 /// The servers of one.
 pub(super) enum Place {
     Redis(Redis),
     Cluster(RedisCluster),
+    /// And the URL of a database in it.
+    Postgres(Postgres, String),
 }
 
 impl Kind {
@@ -29,6 +32,7 @@ impl Kind {
         match self {
             Kind::Redis => "redis",
             Kind::Cluster => "cluster",
+            Kind::Postgres => "postgres",
         }
     }
 
@@ -36,6 +40,11 @@ impl Kind {
         match self {
             Kind::Redis => Place::Redis(Redis::start()),
             Kind::Cluster => Place::Cluster(RedisCluster::start()),
+            Kind::Postgres => {
+                let server = Postgres::start();
+                let url = server.database();
+                Place::Postgres(server, url)
+            }
         }
     }
 }
@@ -54,6 +63,7 @@ impl Place {
         match self {
             Place::Redis(server) => server.url(),
             Place::Cluster(cluster) => cluster.url(),
+            Place::Postgres(_, url) => url.clone(),
         }
     }
 }
@@ -70,5 +80,14 @@ pub(super) struct Deadlines {
 /// The storage at a URL.
 pub(super) async fn open(url: &str, deadlines: Deadlines) -> Result<Held, Problem> {
     let Deadlines { connect, answer, replicas } = deadlines;
+    if url.starts_with("postgres") {
+        let options = PostgresOptions {
+            connect_deadline: connect,
+            pool_deadline: answer,
+            statement_deadline: answer,
+            ..PostgresOptions::default()
+        };
+        return Ok(Held::new(PostgresStorage::open(url, options).await?));
+    }
     Ok(Held::new(RedisStorage::open(url, RedisOptions { connect, answer, replicas, ..RedisOptions::default() }).await?))
 }

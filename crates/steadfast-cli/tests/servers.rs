@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use command::{Scratch, campaign, settings, steadfast, steadfast_with_input};
 use serde_json::{Value, json};
-use steadfast_testkit::servers::{Redis, RedisCluster};
+use steadfast_testkit::servers::{Postgres, Redis, RedisCluster};
 
 fn with_weight(scratch: &Scratch, weight: f64) -> String {
     let campaign = campaign(1, "ab", &[("Control", weight), ("Green", 100.0 - weight)]);
@@ -53,6 +53,12 @@ fn a_server_keeps_and_finds() {
 fn a_cluster_keeps_and_finds() {
     let cluster = RedisCluster::start();
     keeps_and_finds(&cluster.url());
+}
+
+#[test]
+fn a_postgres_keeps_and_finds() {
+    let server = Postgres::start();
+    keeps_and_finds(&server.database());
 }
 
 #[test]
