@@ -12,6 +12,7 @@ mod lines;
 mod list;
 mod put;
 mod record;
+mod size;
 mod stats;
 mod write;
 
@@ -54,6 +55,7 @@ enum Command {
     Check(check::Arguments),
     Compact(compact::Arguments),
     Stats(stats::Arguments),
+    Size(size::Arguments),
 }
 
 /// The storage of a command.
@@ -78,6 +80,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Check(arguments) => check::run(arguments),
         Command::Compact(arguments) => compact::run(arguments),
         Command::Stats(arguments) => stats::run(arguments),
+        Command::Size(arguments) => size::run(arguments),
     }
 }
 
