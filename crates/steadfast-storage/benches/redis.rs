@@ -226,7 +226,7 @@ fn per_second(count: usize, time: Duration) -> f64 {
 async fn many(count: usize, call: impl AsyncFn(usize)) -> Duration {
     let start = Instant::now();
     for first in (0..count).step_by(TOGETHER) {
-        join_all((first..(first + TOGETHER).min(count)).map(&call)).await;
+        join_all((first..(first + TOGETHER).min(count)).map(|number| call(number))).await;
     }
     start.elapsed()
 }

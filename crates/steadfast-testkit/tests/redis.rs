@@ -210,6 +210,51 @@ async fn a_user_without_rights_is_denied() {
     check(&error, StorageErrorKind::Denied, &["permit"]);
 }
 
+/// The users of docs/operations.md, with the rights that stand there.
+fn documented_user(start: &str) -> Vec<&'static str> {
+    let document = include_str!("../../../docs/operations.md");
+    let line = document.lines().find(|line| line.starts_with(start)).unwrap();
+    line.split(' ').collect()
+}
+
+/// What was refused to it, but for naming the library, which servers from 7.2 on know of.
+fn refused(server: &Redis) -> Vec<String> {
+    let log = server.ask(&["ACL", "LOG"]);
+    let lines: Vec<&str> = log.lines().map(str::trim).collect();
+    let objects = lines.windows(2).filter(|pair| pair[0] == "object" && pair[1] != "client|setinfo");
+    objects.map(|pair| pair[1].to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_documented_rights_are_enough() {
+    let server = Redis::start();
+    let user = documented_user("ACL SETUSER steadfast on ");
+    assert!(server.ask(&user).starts_with("OK"));
+    let url = server.url().replace("redis://", "redis://steadfast:secret@");
+    conformance::built_in_async(Arc::new(open(&url).await)).await.assert();
+    assert_eq!(refused(&server), [""; 0]);
+    let all = server.ask(&["-u", &url, "FLUSHALL"]);
+    assert!(all.contains("NOPERM"), "{all}");
+    let foreign = server.ask(&["-u", &url, "HGET", "other:{Ashley}", "ab"]);
+    assert!(foreign.contains("NOPERM"), "{foreign}");
+    assert!(!refused(&server).is_empty(), "the log is read");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_documented_rights_are_enough_in_a_cluster() {
+    let cluster = RedisCluster::start();
+    let user = documented_user("ACL SETUSER steadfast on ");
+    let in_cluster = documented_user("ACL SETUSER steadfast +cluster");
+    for node in &cluster.nodes {
+        assert!(node.ask(&user).starts_with("OK") && node.ask(&in_cluster).starts_with("OK"));
+    }
+    let url = cluster.url().replace("redis+cluster://", "redis+cluster://steadfast:secret@");
+    conformance::built_in_async(Arc::new(open(&url).await)).await.assert();
+    for node in &cluster.nodes {
+        assert_eq!(refused(node), [""; 0]);
+    }
+}
+
 #[tokio::test]
 async fn nobody_there_is_unavailable() {
     let server = Redis::start();

@@ -20,7 +20,7 @@ const TABLE: f64 = 56.0;
 const FILLED: f64 = 0.6;
 /// What one server does in a second when it does nothing else: `cargo bench … --bench redis`. Half is planned for.
 const GETS: f64 = 100_000.0;
-const MERGES: f64 = 40_000.0;
+const MERGES: f64 = 20_000.0;
 const BUSY: f64 = 0.5;
 /// The headers of a packet there and one back: Ethernet, IPv4, TCP with time stamps.
 const PACKETS: f64 = 132.0;
@@ -94,7 +94,9 @@ fn user(sums: &mut Sums, shape: &Shape, cluster: bool) -> f64 {
     if shape.expires {
         sums.line("when it goes", expires, Unit::Bytes, "an entry and its place in the table of times");
     }
-    sums.line("a user", key + entry + records + expires, Unit::Bytes, "")
+    let went = if shape.expires { format!(" + {expires}") } else { String::new() };
+    let sum = format!("{key} + {entry} + {records}{went}");
+    sums.line("a user", key + entry + records + expires, Unit::Bytes, sum)
 }
 
 /// A dump and the one that takes its place, on every server; see `docs/scale.md` for the log of writes.
