@@ -1,5 +1,5 @@
 //! `storage size`: the sums, and the tables of docs/scale.md that are made of them.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod command;
 

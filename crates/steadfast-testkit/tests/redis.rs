@@ -241,6 +241,16 @@ async fn the_documented_rights_are_enough() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn behind_a_sentinel_the_documented_rights_are_enough_with_one_more() {
+    let servers = RedisSentinel::start();
+    assert!(servers.primary.ask(&documented_user("ACL SETUSER steadfast on ")).starts_with("OK"));
+    let url = servers.url().replace("redis+sentinel://", "redis+sentinel://steadfast:secret@");
+    assert!(RedisStorage::open(&url, patient()).await.is_err(), "the server may not say who it is");
+    assert!(servers.primary.ask(&["ACL", "SETUSER", "steadfast", "+role"]).starts_with("OK"));
+    open(&url).await.set(Record::new("Ashley", "ab", "Control")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_documented_rights_are_enough_in_a_cluster() {
     let cluster = RedisCluster::start();
     let user = documented_user("ACL SETUSER steadfast on ");
