@@ -110,22 +110,14 @@ pub(super) fn merge<'c>(claims: impl Iterator<Item = &'c Claim>, retention: Opti
     let mut arguments = vec![milliseconds(retention)];
     for Claim { record, goal, condition, was_read: _ } in claims {
         let (condition, gone) = match condition {
-            Condition::Absent => ("absent", ""),
-            Condition::Stored => ("stored", ""),
-            Condition::Replaces(gone) => ("replaces", gone.as_str()),
-            Condition::Unknown => ("unknown", ""),
+            Condition::Absent => ('a', ""),
+            Condition::Stored => ('s', ""),
+            Condition::Replaces(gone) => ('r', gone.as_str()),
+            Condition::Unknown => ('u', ""),
         };
-        let texts = [
-            &*record.campaign_key,
-            condition,
-            gone,
-            value::flag(record.activated),
-            &*record.variation_name,
-            record.goals.as_str(),
-            goal.as_deref().unwrap_or_default(),
-            &*value::meta_data(record),
-        ];
-        arguments.extend(texts.map(|text| text.as_bytes().to_vec()));
+        let goal = goal.as_deref().unwrap_or_default();
+        let rest = format!("{condition}{}:{goal}{gone}", goal.len());
+        arguments.extend([record.campaign_key.clone().into(), value::encode(record).into(), rest.into()]);
     }
     arguments
 }

@@ -26,26 +26,16 @@ pub(super) enum Flaw {
     Corrupt,
 }
 
-/// The flag of a value.
-pub(super) fn flag(activated: bool) -> &'static str {
-    if activated { "+" } else { "-" }
-}
-
-/// The metadata of a value.
-pub(super) fn meta_data(record: &Record) -> String {
-    record.meta_data.as_ref().map(ToString::to_string).unwrap_or_default()
-}
-
 /// The value of a record.
 pub(super) fn encode(record: &Record) -> String {
     let (variation, goals) = (&record.variation_name, record.goals.as_str());
+    let meta_data = record.meta_data.as_ref().map(ToString::to_string).unwrap_or_default();
     format!(
-        "{}{}{}:{variation}{}:{goals}{}",
+        "{}{}{}:{variation}{}:{goals}{meta_data}",
         char::from(VERSION),
-        flag(record.activated),
+        if record.activated { '+' } else { '-' },
         variation.len(),
         goals.len(),
-        meta_data(record)
     )
 }
 
