@@ -6,6 +6,7 @@ pub(crate) mod demo;
 pub(crate) mod explain;
 mod input;
 pub(crate) mod simulate;
+mod split;
 pub(crate) mod storage;
 mod stream;
 pub(crate) mod validate;

@@ -1,12 +1,10 @@
 //! `steadfast simulate`: a crowd of new users, and whether they end up where the weights say.
 //!
-//! [`users`] makes them, [`tally`] decides and counts, [`expected`] works out what the settings promise,
-//! [`statistics`] compares the two; [`report`] tells it, [`picture`] draws it.
+//! [`users`] makes them, [`tally`] decides and counts, [`split`](super::split) compares the counts with what the settings
+//! promise; [`report`] tells it, [`picture`] draws it.
 
-mod expected;
 mod picture;
 mod report;
-mod statistics;
 mod tally;
 mod users;
 
@@ -19,9 +17,9 @@ use serde_json::{Value, json};
 use steadfast::engine::settings::Campaign;
 use steadfast::engine::{Options, Reason};
 
-use self::statistics::ChiSquare;
 use self::tally::Tally;
 use crate::command::input;
+use crate::command::split::{self, ChiSquare, Part};
 use crate::failure::Failure;
 use crate::terminal;
 use crate::terminal::text::share;
@@ -94,13 +92,6 @@ struct Arm<'s> {
     part: Part,
 }
 
-/// Users, their share of those who were let in, and the share that was expected.
-struct Part {
-    users: u64,
-    share: f64,
-    expected: f64,
-}
-
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Some(picture) = &arguments.svg {
@@ -129,7 +120,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 impl<'s> Simulation<'s> {
     fn new(arguments: &'s Arguments, campaign: &'s Campaign, tally: &Tally) -> Self {
-        let expected = expected::shares(campaign);
+        let expected = split::expected::shares(campaign);
         let without_variation = tally.of_reason(Reason::NoRange);
         let let_in = tally.variations.iter().sum::<u64>() + without_variation;
         let part = |users, expected| Part { users, share: share(users, let_in), expected };
@@ -158,25 +149,13 @@ impl<'s> Simulation<'s> {
             let_in,
             left_out: tally.left_out(),
             whitelisted: tally.of_reason(Reason::Whitelisted),
-            test: statistics::chi_square(&categories),
+            test: split::statistics::chi_square(&categories),
         }
     }
 
     /// Whether "no variation" belongs into the comparison.
     fn has_gap(&self) -> bool {
         self.without_variation.users > 0 || self.without_variation.expected > 0.0
-    }
-
-    /// The outcome of the test in words, for people.
-    fn verdict(&self) -> String {
-        match self.test {
-            None => "there is nothing to compare: fewer than two outcomes are expected".to_owned(),
-            Some(test) => {
-                let (statistic, degrees, p) = (test.statistic, test.degrees_of_freedom, test.p_value);
-                let plural = if degrees == 1 { "degree" } else { "degrees" };
-                format!("chi-square {statistic:.2}, {degrees} {plural} of freedom, p {}", probability(p))
-            }
-        }
     }
 
     fn to_json(&self) -> Value {
@@ -228,17 +207,5 @@ fn in_short(reason: Reason) -> String {
         Reason::WhitelistedElsewhere => "whitelisted in another campaign of the group".to_owned(),
         Reason::NoGroupWinner => "in no campaign of the group".to_owned(),
         other => other.to_string(),
-    }
-}
-
-/// A probability with the digits that matter.
-fn probability(p: f64) -> String {
-    if p == 0.0 {
-        // Too small for a double.
-        "below 1e-300".to_owned()
-    } else if p < 0.000_1 {
-        format!("= {p:.1e}")
-    } else {
-        format!("= {p:.4}")
     }
 }

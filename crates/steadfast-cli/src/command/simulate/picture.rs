@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::statistics::ChiSquare;
-use super::{Part, Simulation, in_short};
+use super::{Simulation, in_short};
+use crate::command::split::{self, ChiSquare, Part};
 use crate::terminal::text::{counted, grouped, off_by, percent, share, width};
 
 /// The picture's width, and what is left free around it, in units of its view box.
@@ -109,7 +109,7 @@ fn description(simulation: &Simulation<'_>, rows: &[Row<'_>]) -> String {
         .iter()
         .map(|row| format!("{} {} (expected {})", row.name, percent(row.part.share), percent(row.part.expected)))
         .collect();
-    format!("{} let in: {}. {}.", grouped(simulation.let_in), parts.join(", "), simulation.verdict())
+    format!("{} let in: {}. {}.", grouped(simulation.let_in), parts.join(", "), split::verdict(simulation.test))
 }
 
 /// A thin bar over everybody: who takes part.
@@ -216,7 +216,7 @@ fn draw_verdict(svg: &mut String, simulation: &Simulation<'_>, y: f64) {
         "<circle class=\"{class}\" cx=\"{x}\" cy=\"{middle}\" r=\"9\"/>\n\
          <path class=\"sign\" d=\"M{x},{middle} {sign}\"/>"
     );
-    write_text(svg, MARGIN + 28.0, y, "", &format!("{words}{}", simulation.verdict()));
+    write_text(svg, MARGIN + 28.0, y, "", &format!("{words}{}", split::verdict(simulation.test)));
 }
 
 /// The distance between the marks of an axis up to `largest`: the smallest round one that does not need too many.

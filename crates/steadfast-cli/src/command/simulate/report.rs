@@ -6,19 +6,16 @@ use std::path::Path;
 use steadfast::engine::Reason;
 use steadfast::engine::bucket::Mode;
 
-use super::statistics::ChiSquare;
-use super::{Part, Simulation, in_short};
+use super::{Simulation, in_short};
 use crate::command::input;
-use crate::terminal::bar::{bar, bar_with_mark};
+use crate::command::split::table::{self, COUNT, PERCENT, Row};
+use crate::command::split::{self, ChiSquare};
+use crate::terminal::bar::bar;
 use crate::terminal::style::{self, paint};
-use crate::terminal::text::{counted, grouped, off_by, padded, percent, share, shown, width};
+use crate::terminal::text::{counted, grouped, padded, percent, share, shown, width};
 
 /// Columns of the longest bar.
-const BAR: usize = 48;
-
-/// Columns of counts and of percentages.
-const COUNT: usize = 12;
-const PERCENT: usize = 9;
+const BAR: usize = 24;
 
 /// The report from the crowd to the verdict.
 pub(super) fn report(simulation: &Simulation<'_>, picture: Option<&Path>) -> String {
@@ -51,7 +48,7 @@ fn write_let_in(report: &mut String, simulation: &Simulation<'_>) {
     let _ = writeln!(report, "{}", paint(style::HEADING, "Who takes part"));
     for (place, (name, users)) in rows.iter().enumerate() {
         let part = share(*users, simulation.users);
-        let bar = paint(if place == 0 { style::GOOD } else { style::QUIET }, bar(part, BAR / 2));
+        let bar = paint(if place == 0 { style::GOOD } else { style::QUIET }, bar(part, BAR));
         let (name, users) = (padded(name, names), grouped(*users));
         let _ = writeln!(report, "  {name} {users:>COUNT$} {:>PERCENT$}  {bar}", percent(part));
     }
@@ -61,43 +58,24 @@ fn write_let_in(report: &mut String, simulation: &Simulation<'_>) {
 
 /// How those who were let in are split.
 fn write_split(report: &mut String, simulation: &Simulation<'_>) {
-    let mut rows: Vec<(String, &Part)> = simulation.variations.iter().map(|arm| (shown(arm.name), &arm.part)).collect();
+    let mut rows: Vec<Row> = simulation
+        .variations
+        .iter()
+        .enumerate()
+        .map(|(place, arm)| Row { name: shown(arm.name), part: arm.part, style: style::of_variation(place) })
+        .collect();
     if simulation.has_gap() {
-        rows.push(("no variation".to_owned(), &simulation.without_variation));
+        let name = "no variation".to_owned();
+        rows.push(Row { name, part: simulation.without_variation, style: style::QUIET });
     }
-    let names = rows.iter().map(|(name, _)| width(name)).max().unwrap_or(0);
-    let largest = rows.iter().map(|(_, part)| part.share.max(part.expected)).fold(f64::MIN_POSITIVE, f64::max);
     let let_in = grouped(simulation.let_in);
     let _ = writeln!(report, "{}", paint(style::HEADING, format!("How the {let_in} who were let in are split")));
-    let columns = format!(
-        "  {} {:>COUNT$} {:>PERCENT$} {:>PERCENT$} {:>PERCENT$}",
-        padded("", names),
-        "users",
-        "share",
-        "expected",
-        "off by"
-    );
-    let _ = writeln!(report, "{}", paint(style::QUIET, columns));
-    for (place, (name, part)) in rows.iter().enumerate() {
-        let users = grouped(part.users);
-        let _ = writeln!(
-            report,
-            "  {} {users:>COUNT$} {:>PERCENT$} {:>PERCENT$} {:>PERCENT$}",
-            padded(name, names),
-            percent(part.share),
-            percent(part.expected),
-            off_by(part.share, part.expected),
-        );
-        let bar = bar_with_mark(part.share / largest, part.expected / largest, BAR);
-        let is_gap = place == simulation.variations.len();
-        let style = if is_gap { style::QUIET } else { style::of_variation(place) };
-        let _ = writeln!(report, "  {}", paint(style, bar));
-    }
-    let _ = writeln!(report, "  {}\n", paint(style::QUIET, "┃ is where the bar should end"));
+    table::write(report, &rows, true);
+    report.push('\n');
 }
 
 fn write_verdict(report: &mut String, simulation: &Simulation<'_>) {
-    let verdict = simulation.verdict();
+    let verdict = split::verdict(simulation.test);
     if simulation.let_in == 0 {
         let _ = writeln!(report, "{}", paint(style::CARE, "Nobody was let in, so there is no split to look at"));
         return;

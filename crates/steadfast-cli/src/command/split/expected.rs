@@ -10,17 +10,17 @@ use steadfast::engine::settings::Campaign;
 
 /// What a campaign promises.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Expected {
+pub(crate) struct Expected {
     /// The share of all users that the traffic lets in.
-    pub(super) admitted: f64,
+    pub(crate) admitted: f64,
     /// The share of each variation among those.
-    pub(super) variations: Vec<f64>,
+    pub(crate) variations: Vec<f64>,
     /// The share of those that no range has.
-    pub(super) without_variation: f64,
+    pub(crate) without_variation: f64,
 }
 
 /// The shares of a campaign.
-pub(super) fn shares(campaign: &Campaign) -> Expected {
+pub(crate) fn shares(campaign: &Campaign) -> Expected {
     of(campaign.bucketer(), campaign.ranges())
 }
 

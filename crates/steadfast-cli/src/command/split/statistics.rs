@@ -1,7 +1,7 @@
 //! The test for a sample ratio mismatch: Pearson's chi-square test of counts against expected shares.
 
 /// Below this probability a difference is called a mismatch: one false alarm in a thousand sound experiments.
-pub(super) const MISMATCH: f64 = 0.001;
+pub(crate) const MISMATCH: f64 = 0.001;
 
 /// The chi-square distribution describes counts badly where fewer than this are expected (Cochran's rule), so such
 /// categories are put together.
@@ -9,24 +9,24 @@ const FEWEST: f64 = 5.0;
 
 /// The outcome of a test.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct ChiSquare {
+pub(crate) struct ChiSquare {
     /// The sum of squared differences, each over its expected count.
-    pub(super) statistic: f64,
+    pub(crate) statistic: f64,
     /// One less than the number of categories.
-    pub(super) degrees_of_freedom: u32,
+    pub(crate) degrees_of_freedom: u32,
     /// How probable a difference of this size or a larger one is, if the expected shares are the true ones.
-    pub(super) p_value: f64,
+    pub(crate) p_value: f64,
 }
 
 impl ChiSquare {
     /// Whether the counts do not fit.
-    pub(super) fn is_mismatch(self) -> bool {
+    pub(crate) fn is_mismatch(self) -> bool {
         self.p_value < MISMATCH
     }
 }
 
 /// Tests counts against shares. `None` where there is nothing to compare: fewer than two categories are expected.
-pub(super) fn chi_square(categories: &[(u64, f64)]) -> Option<ChiSquare> {
+pub(crate) fn chi_square(categories: &[(u64, f64)]) -> Option<ChiSquare> {
     #[expect(clippy::cast_precision_loss, reason = "counts of users are far below 2^53")]
     let count = |observed: u64| observed as f64;
     let total: f64 = categories.iter().map(|(observed, _)| count(*observed)).sum();
