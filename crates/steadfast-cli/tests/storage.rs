@@ -306,8 +306,20 @@ fn a_file_damaged_anywhere_is_reported_in_words_and_ends_no_command() {
 #[test]
 fn each_command_teaches() {
     let run = steadfast(&["storage", "--help"]);
-    run.has_lines(&["get", "put", "list", "forget", "export", "import", "check", "compact", "stats", "Examples:"]);
-    for command in ["get", "put", "list", "forget", "export", "import", "check", "compact", "stats"] {
+    run.has_lines(&[
+        "get",
+        "put",
+        "list",
+        "forget",
+        "export",
+        "import",
+        "audit",
+        "check",
+        "compact",
+        "stats",
+        "Examples:",
+    ]);
+    for command in ["get", "put", "list", "forget", "export", "import", "audit", "check", "compact", "stats"] {
         let run = steadfast(&["storage", command, "--help"]);
         run.has_lines(&[
             "Exit status: ",

@@ -17,7 +17,9 @@ pub(crate) struct Part {
 
 /// The outcome of the test in words, for people.
 pub(crate) fn verdict(test: Option<ChiSquare>) -> String {
-    let Some(test) = test else { return "there is nothing to compare: fewer than two outcomes are expected".to_owned() };
+    let Some(test) = test else {
+        return "there is nothing to compare: fewer than two outcomes are expected".to_owned();
+    };
     let (statistic, degrees, p) = (test.statistic, test.degrees_of_freedom, test.p_value);
     let plural = if degrees == 1 { "degree" } else { "degrees" };
     format!("chi-square {statistic:.2}, {degrees} {plural} of freedom, p {}", probability(p))

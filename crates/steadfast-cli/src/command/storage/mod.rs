@@ -2,6 +2,7 @@
 //!
 //! [`record`] is a record as text, [`lines`] reads many of them, [`write`](mod@write) hands them to the storage.
 
+mod audit;
 mod check;
 mod compact;
 mod export;
@@ -52,6 +53,7 @@ enum Command {
     Forget(forget::Arguments),
     Export(export::Arguments),
     Import(import::Arguments),
+    Audit(audit::Arguments),
     Check(check::Arguments),
     Compact(compact::Arguments),
     Stats(stats::Arguments),
@@ -77,6 +79,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Forget(arguments) => forget::run(arguments),
         Command::Export(arguments) => export::run(arguments),
         Command::Import(arguments) => import::run(arguments),
+        Command::Audit(arguments) => audit::run(arguments),
         Command::Check(arguments) => check::run(arguments),
         Command::Compact(arguments) => compact::run(arguments),
         Command::Stats(arguments) => stats::run(arguments),
