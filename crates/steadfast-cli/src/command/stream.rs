@@ -109,9 +109,14 @@ pub(super) fn progress_in_bytes(size: Option<u64>, shown: bool) -> ProgressBar {
     }
 }
 
-/// The same for records, of which nobody knows how many come.
-pub(super) fn progress_in_records(shown: bool) -> ProgressBar {
-    bar(ProgressBar::new_spinner(), "{spinner} {human_pos} records ({per_sec})", shown)
+/// The same for records, of which somebody may know how many come.
+pub(super) fn progress_in_records(total: Option<u64>, shown: bool) -> ProgressBar {
+    match total {
+        Some(total) => {
+            bar(ProgressBar::new(total), "{bar:40} {human_pos} of {human_len} records ({per_sec}, {eta} left)", shown)
+        }
+        None => bar(ProgressBar::new_spinner(), "{spinner} {human_pos} records ({per_sec})", shown),
+    }
 }
 
 fn bar(bar: ProgressBar, template: &str, shown: bool) -> ProgressBar {

@@ -45,7 +45,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     refuse_to_overwrite(&arguments.output, &read)?;
     let storage = arguments.storage.open(Use::ToRead)?;
     let mut output = Replacement::of(&arguments.output, &read)?;
-    let progress = stream::progress_in_records(!stream::is_watched(&arguments.output));
+    let progress = stream::progress_in_records(None, !stream::is_watched(&arguments.output));
     let exported = export(&*storage, arguments.goal_field, &mut output, &progress);
     progress.finish_and_clear();
     stream::written(output.end(exported))?;

@@ -5,6 +5,7 @@
 mod audit;
 mod check;
 mod compact;
+mod copy;
 mod export;
 mod forget;
 mod get;
@@ -53,6 +54,7 @@ enum Command {
     Forget(forget::Arguments),
     Export(export::Arguments),
     Import(import::Arguments),
+    Copy(copy::Arguments),
     Audit(audit::Arguments),
     Check(check::Arguments),
     Compact(compact::Arguments),
@@ -79,6 +81,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Forget(arguments) => forget::run(arguments),
         Command::Export(arguments) => export::run(arguments),
         Command::Import(arguments) => import::run(arguments),
+        Command::Copy(arguments) => copy::run(arguments),
         Command::Audit(arguments) => audit::run(arguments),
         Command::Check(arguments) => check::run(arguments),
         Command::Compact(arguments) => compact::run(arguments),
@@ -90,9 +93,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 impl StorageArgument {
     /// The storage, opened.
     fn open(&self, purpose: Use) -> Result<Arc<dyn UserStorage>, Failure> {
-        self.url.open(purpose)?.ok_or_else(|| {
-            Failure::new("`none:` keeps nothing: name a storage such as `embedded:users.redb`, or `memory:` to try it")
-        })
+        open(&self.url, purpose)
     }
 
     /// The file that is there, for what is done to the file as a whole.
@@ -104,4 +105,11 @@ impl StorageArgument {
         crate::storage::url::refuse_missing(file)?;
         Ok(file)
     }
+}
+
+/// The storage of this URL, opened.
+fn open(url: &StorageUrl, purpose: Use) -> Result<Arc<dyn UserStorage>, Failure> {
+    url.open(purpose)?.ok_or_else(|| {
+        Failure::new("`none:` keeps nothing: name a storage such as `embedded:users.redb`, or `memory:` to try it")
+    })
 }

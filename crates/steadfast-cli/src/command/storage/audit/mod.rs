@@ -59,7 +59,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let settings = settings(&arguments.settings)?;
     let storage = arguments.storage.open(Use::WhatIsThere)?;
-    let progress = stream::progress_in_records(true);
+    let progress = stream::progress_in_records(None, true);
     let mut tally = Tally::default();
     for record in Records::of(&*storage).map_err(|error| Failure::stopped(&error))? {
         tally.count(&record.map_err(|error| Failure::stopped(&error))?);
