@@ -319,7 +319,9 @@ fn each_command_teaches() {
         "stats",
         "Examples:",
     ]);
-    for command in ["get", "put", "list", "forget", "export", "import", "copy", "audit", "check", "compact", "stats"] {
+    for command in
+        ["get", "put", "list", "forget", "export", "import", "copy", "audit", "bench", "check", "compact", "stats"]
+    {
         let run = steadfast(&["storage", command, "--help"]);
         run.has_lines(&[
             "Exit status: ",

@@ -3,6 +3,7 @@
 //! [`record`] is a record as text, [`lines`] reads many of them, [`write`](mod@write) hands them to the storage.
 
 mod audit;
+mod bench;
 mod check;
 mod compact;
 mod copy;
@@ -56,6 +57,7 @@ enum Command {
     Import(import::Arguments),
     Copy(copy::Arguments),
     Audit(audit::Arguments),
+    Bench(bench::Arguments),
     Check(check::Arguments),
     Compact(compact::Arguments),
     Stats(stats::Arguments),
@@ -83,6 +85,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Command::Import(arguments) => import::run(arguments),
         Command::Copy(arguments) => copy::run(arguments),
         Command::Audit(arguments) => audit::run(arguments),
+        Command::Bench(arguments) => bench::run(arguments),
         Command::Check(arguments) => check::run(arguments),
         Command::Compact(arguments) => compact::run(arguments),
         Command::Stats(arguments) => stats::run(arguments),
