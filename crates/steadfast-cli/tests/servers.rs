@@ -36,7 +36,12 @@ fn keeps_and_finds(url: &str) {
     let values =
         |lines: Vec<String>| -> Vec<Value> { lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect() };
     assert_eq!(values(exported), values(expected));
-    assert_eq!(storage("forget", &["user 7"], "").status, 0);
+    // In whatever order they come.
+    let listed = |prefix: &str| storage("list", &["--user-prefix", prefix], "").output.lines().count();
+    assert_eq!([listed("user 1"), listed("user 4"), listed("user 50")], [11, 11, 0]);
+    let forgotten = storage("forget", &["user 7"], "");
+    assert_eq!(forgotten.status, 0, "{}", forgotten.errors);
+    assert_eq!(forgotten.output, format!("erased 1 record of user 7 from {url}\n"));
     assert_eq!(storage("get", &["user 7"], "").status, 1);
     // What belongs to a file says so.
     let check = storage("check", &[], "");

@@ -8,7 +8,8 @@ use steadfast::storage::{Cursor, StorageError, UserStorage, Writes};
 /// How many records are fetched at once.
 const PAGE: usize = 1_000;
 
-/// All records of a storage, sorted by user id, then campaign key, by their UTF-8 bytes; ends with the first failure.
+/// All records of a storage; ends with the first failure. Those in memory and in a file are sorted by user id, then
+/// campaign key, by their UTF-8 bytes; a server gives them in an order of its own.
 pub(crate) struct Records<'s> {
     storage: &'s dyn UserStorage,
     page: vec::IntoIter<Record>,

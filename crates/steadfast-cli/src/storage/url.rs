@@ -69,6 +69,11 @@ impl StorageUrl {
         }
     }
 
+    /// Whether its records are read in the order of user id and campaign key.
+    pub(crate) fn is_sorted(&self) -> bool {
+        matches!(self, StorageUrl::Memory | StorageUrl::Embedded(_))
+    }
+
     /// The file of it, if there is one.
     pub(crate) fn file(&self) -> Option<&Path> {
         match self {

@@ -27,8 +27,8 @@ const HEADINGS: [&str; 4] = ["user", "campaign", "variation", "goals"];
 
 /// List the records of a storage
 ///
-/// A table on a terminal (the first 100, unless --limit says otherwise), JSON lines in a pipe. Sorted by user, then
-/// campaign.
+/// A table on a terminal (the first 100, unless --limit says otherwise), JSON lines in a pipe. Those of a file are
+/// sorted by user, then campaign; a server gives them in an order of its own, and reads all of them for --user-prefix.
 ///
 /// Exit status: 0 listed, 2 could not start, 3 stopped before the end.
 #[derive(Debug, Args)]
@@ -57,12 +57,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let storage = arguments.storage.open(Use::ToRead)?;
     let records = Records::of(&*storage).map_err(|error| Failure::stopped(&error))?;
     let prefix = arguments.user_prefix.as_deref().unwrap_or_default();
+    let is_sorted = arguments.storage.url.is_sorted();
     let wanted = records
-        // They are sorted: behind the last one that begins so, no other does.
+        // Where they are sorted, behind the last one that begins so no other does.
         .take_while(|record| {
-            record
-                .as_ref()
-                .map_or(true, |record| record.user_id.as_str() < prefix || record.user_id.starts_with(prefix))
+            !is_sorted
+                || record
+                    .as_ref()
+                    .map_or(true, |record| record.user_id.as_str() < prefix || record.user_id.starts_with(prefix))
         })
         .filter(|record| {
             record.as_ref().map_or(true, |record| {
