@@ -129,10 +129,10 @@ fn list_is_for_programs_in_a_pipe() {
 fn a_forgotten_user_is_gone() {
     let store = Store::with("forget", &three());
     let run = store.run("forget", &["Ashley"]);
-    assert_eq!((run.status, &*run.output), (0, "erased 2 records of Ashley\n"));
+    assert_eq!((run.status, run.output), (0, format!("erased 2 records of Ashley from {}\n", store.url)));
     assert_eq!(store.records(), three()[2..]);
     let run = store.run("forget", &["Ashley", "--json"]);
-    assert_eq!((run.status, run.json()), (0, json!({"userId": "Ashley", "erased": 0})));
+    assert_eq!((run.status, run.json()), (0, json!({"userId": "Ashley", "storage": store.url, "erased": 0})));
 }
 
 #[test]

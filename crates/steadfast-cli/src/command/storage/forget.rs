@@ -18,8 +18,9 @@ use crate::terminal::{print, print_json};
 ///
 /// Exit status: 0 erased, or there was nothing to erase; 2 could not start, 3 the storage cannot erase it.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  steadfast storage forget Ashley --storage embedded:users.redb")]
+#[command(after_help = "Examples:
+  steadfast storage forget Ashley --storage embedded:users.redb
+  steadfast storage forget Ashley --storage redis://cache.example:6379 --json")]
 pub(super) struct Arguments {
     /// The user's id
     #[arg(value_name = "USER")]
@@ -35,9 +36,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let storage = arguments.storage.open(Use::WhatIsThere)?;
     let erased = storage.erase(&arguments.user).map_err(|error| Failure::stopped(&error))?;
     if arguments.json {
-        print_json(&json!({ "userId": arguments.user, "erased": erased }))?;
+        let storage = arguments.storage.url.to_string();
+        print_json(&json!({ "userId": arguments.user, "storage": storage, "erased": erased }))?;
     } else {
-        print(&format!("erased {} of {}\n", counted(erased, "record"), shown(&arguments.user)))?;
+        let (records, url) = (counted(erased, "record"), &arguments.storage.url);
+        print(&format!("erased {records} of {} from {url}\n", shown(&arguments.user)))?;
     }
     Ok(ExitCode::SUCCESS)
 }
