@@ -8,6 +8,7 @@ mod terminal;
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
 /// Experiment decisions that stay: VWO FullStack's answers, kept for good.
@@ -30,7 +31,7 @@ enum Command {
 
 fn main() -> ExitCode {
     panic::silence_redb();
-    let outcome = match Arguments::parse().command {
+    let outcome = match arguments().command {
         Command::Demo(arguments) => command::demo::run(&arguments),
         Command::Explain(arguments) => command::explain::run(&arguments),
         Command::Validate(arguments) => command::validate::run(&arguments),
@@ -41,5 +42,18 @@ fn main() -> ExitCode {
     outcome.unwrap_or_else(|failure| {
         anstream::eprintln!("{}error:{} {failure}", failure::STYLE.render(), failure::STYLE.render_reset());
         ExitCode::from(failure.status())
+    })
+}
+
+/// What was given; ends the program where that cannot be read. A password in it is not repeated.
+fn arguments() -> Arguments {
+    Arguments::try_parse().unwrap_or_else(|mut error| {
+        for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg] {
+            if let Some(ContextValue::String(given)) = error.get(kind) {
+                let shown = storage::url::without_password(given);
+                error.insert(kind, ContextValue::String(shown));
+            }
+        }
+        error.exit()
     })
 }

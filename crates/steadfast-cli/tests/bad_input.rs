@@ -210,3 +210,22 @@ fn a_command_that_does_not_exist() {
     assert_eq!(run.status, 2);
     assert!(run.errors.contains("'explain'"), "{}", run.errors);
 }
+
+#[test]
+fn a_password_that_cannot_be_used_is_not_repeated() {
+    // It names no master, so it is refused.
+    let url = "redis+sentinel://app:hidden@here";
+    for arguments in [
+        &["storage", "list", "--storage", url][..],
+        &["storage", "list", url],
+        &["storage", "copy", url, "memory:"],
+        &["storage", "copy", "memory:", url],
+        &["storage", "bench", url],
+        &["batch", "--settings", "settings.json", "--storage", url],
+    ] {
+        let run = steadfast(arguments);
+        assert_eq!((run.status, &*run.output), (2, ""), "{arguments:?}");
+        assert!(run.errors.contains("'redis+sentinel://here'"), "{}", run.errors);
+        assert!(!run.errors.contains("hidden"), "{}", run.errors);
+    }
+}

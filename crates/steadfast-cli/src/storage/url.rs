@@ -83,6 +83,18 @@ impl StorageUrl {
     }
 }
 
+/// The URL of a server without its user, password and options, among which there may be a password, too; any other text
+/// as it is.
+pub(crate) fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
+    if options.contains('@') {
+        // Which of the two belongs to a password cannot be told.
+        return format!("{scheme}://…");
+    }
+    format!("{scheme}://{}", place.rsplit_once('@').map_or(place, |(_, place)| place))
+}
+
 /// Says that a file is not there, before opening it would make it.
 pub(crate) fn refuse_missing(path: &Path) -> Result<(), Failure> {
     refuse_missing_folder(path)?;
@@ -134,10 +146,7 @@ impl FromStr for StorageUrl {
                 _,
             )) => {
                 let config = StorageConfig::from_url(url).map_err(|error| error.to_string())?;
-                let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-                let place = rest.rsplit_once('@').map_or(rest, |(_, place)| place);
-                let place = place.split_once('?').map_or(place, |(place, _)| place);
-                Ok(StorageUrl::Server(Box::new(config), format!("{scheme}://{place}")))
+                Ok(StorageUrl::Server(Box::new(config), without_password(url)))
             }
             None if matches!(url, "none" | "memory" | "embedded") => Err(format!("the colon is missing: {ACCEPTED}")),
             _ => Err(ACCEPTED.to_owned()),
@@ -159,6 +168,20 @@ impl fmt::Display for StorageUrl {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_be_a_password_is_left_out() {
+        for (url, shown) in [
+            ("redis://app:p@ss@here:6379/2", "redis://here:6379/2"),
+            ("postgres://here/db?password=secret", "postgres://here/db"),
+            ("postgres://here/db?password=p@ss", "postgres://…"),
+            ("redis://app:p?ss@here", "redis://…"),
+            ("embedded:a@b?c.redb", "embedded:a@b?c.redb"),
+            ("Ashley@example.com", "Ashley@example.com"),
+        ] {
+            assert_eq!(without_password(url), shown);
+        }
+    }
 
     #[test]
     fn a_url_names_a_storage() {
