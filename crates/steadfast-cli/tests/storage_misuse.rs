@@ -203,6 +203,9 @@ fn a_file_that_may_only_be_read() {
         let found: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(found, serde_json::from_str::<Value>(RECORD).unwrap(), "{command:?}");
     }
+    let settings = scratch.settings(&settings(&[even(1, "checkout")]));
+    let audit = run(&["audit", "--settings", &settings]).unwrap();
+    assert_eq!(audit.status.code(), Some(0), "{}", String::from_utf8_lossy(&audit.stderr));
     for command in [&["forget", "Ashley"][..], &["put", RECORD], &["compact"]] {
         let output = run(command).unwrap();
         let errors = String::from_utf8(output.stderr).unwrap();

@@ -58,7 +58,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let settings = settings(&arguments.settings)?;
-    let storage = arguments.storage.open(Use::WhatIsThere)?;
+    let storage = arguments.storage.open(Use::ToRead)?;
     let progress = stream::progress_in_records(None, true);
     let mut tally = Tally::default();
     for record in Records::of(&*storage).map_err(|error| Failure::stopped(&error))? {

@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let file = arguments.resume.as_deref().map(|path| state_file(path, arguments)).transpose()?;
     let left = file.as_ref().map(StateFile::read).transpose()?.flatten();
     let total = total(&arguments.from);
-    let from = open(&arguments.from, Use::WhatIsThere)?;
+    let from = open(&arguments.from, Use::ToRead)?;
     let to = open(&arguments.to, Use::ToKeep)?;
     let mut copy = Copy {
         from: &*from,
