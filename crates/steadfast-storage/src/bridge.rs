@@ -100,6 +100,11 @@ impl<S: UserStorage + 'static> AsyncUserStorage for Offloaded<S> {
         self.run(move |storage| storage.scan(from.as_ref(), about)).await?
     }
 
+    async fn settle(&self, user: &str) -> Result<(), StorageError> {
+        let user = user.to_owned();
+        self.run(move |storage| storage.settle(&user)).await?
+    }
+
     fn writes(&self) -> Writes {
         self.storage.writes()
     }
@@ -249,6 +254,11 @@ impl<S: AsyncUserStorage + 'static> UserStorage for Waited<S> {
     fn scan(&self, from: Option<&Cursor>, about: usize) -> Result<Page, StorageError> {
         let from = from.cloned();
         self.read(|storage| async move { storage.scan(from.as_ref(), about).await })?
+    }
+
+    fn settle(&self, user: &str) -> Result<(), StorageError> {
+        let user = user.to_owned();
+        self.write(|storage| async move { storage.settle(&user).await })?
     }
 
     fn writes(&self) -> Writes {

@@ -45,6 +45,9 @@ pub trait HeldUserStorage: Send + Sync {
     /// See [`AsyncUserStorage::scan`].
     fn scan<'s>(&'s self, from: Option<&'s Cursor>, about: usize) -> Later<'s, Result<Page, StorageError>>;
 
+    /// See [`AsyncUserStorage::settle`].
+    fn settle<'s>(&'s self, user: &'s str) -> Later<'s, Result<(), StorageError>>;
+
     /// See [`AsyncUserStorage::writes`].
     fn writes(&self) -> Writes;
 }
@@ -84,6 +87,10 @@ impl<S: AsyncUserStorage> HeldUserStorage for S {
 
     fn scan<'s>(&'s self, from: Option<&'s Cursor>, about: usize) -> Later<'s, Result<Page, StorageError>> {
         Box::pin(AsyncUserStorage::scan(self, from, about))
+    }
+
+    fn settle<'s>(&'s self, user: &'s str) -> Later<'s, Result<(), StorageError>> {
+        Box::pin(AsyncUserStorage::settle(self, user))
     }
 
     fn writes(&self) -> Writes {

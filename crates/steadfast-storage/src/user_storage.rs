@@ -117,6 +117,16 @@ pub trait UserStorage: Send + Sync {
         Err(unsupported("read through all records"))
     }
 
+    /// Waits until nothing is kept back that was written for a user before, so that what it says of them from now on is
+    /// what is stored. Whoever confirms a decision asks for it. By default there is nothing to wait for; a layer that keeps
+    /// writes back, or passes calls on to a storage that may, overrides it.
+    ///
+    /// # Errors
+    /// When something is kept back still, since it could not be written.
+    fn settle(&self, _user: &str) -> Result<(), StorageError> {
+        Ok(())
+    }
+
     /// How it likes to be written to.
     fn writes(&self) -> Writes {
         Writes::OneByOne
@@ -238,6 +248,14 @@ pub trait AsyncUserStorage: Send + Sync {
         async { Err(unsupported("read through all records")) }
     }
 
+    /// See [`UserStorage::settle`].
+    ///
+    /// # Errors
+    /// When something is kept back still, since it could not be written.
+    fn settle(&self, _user: &str) -> impl Future<Output = Result<(), StorageError>> + Send {
+        async { Ok(()) }
+    }
+
     /// See [`UserStorage::writes`].
     fn writes(&self) -> Writes {
         Writes::OneByOne
@@ -297,6 +315,10 @@ impl<S: UserStorage + ?Sized> UserStorage for Arc<S> {
         (**self).scan(from, about)
     }
 
+    fn settle(&self, user: &str) -> Result<(), StorageError> {
+        (**self).settle(user)
+    }
+
     fn writes(&self) -> Writes {
         (**self).writes()
     }
@@ -337,6 +359,10 @@ impl<S: AsyncUserStorage + ?Sized> AsyncUserStorage for Arc<S> {
 
     async fn scan(&self, from: Option<&Cursor>, about: usize) -> Result<Page, StorageError> {
         (**self).scan(from, about).await
+    }
+
+    async fn settle(&self, user: &str) -> Result<(), StorageError> {
+        (**self).settle(user).await
     }
 
     fn writes(&self) -> Writes {

@@ -95,6 +95,10 @@ impl<S: AsyncUserStorage> UserStorage for Driven<S> {
         self.wait(self.storage.scan(from, about))?
     }
 
+    fn settle(&self, user: &str) -> Result<(), StorageError> {
+        self.wait(self.storage.settle(user))?
+    }
+
     fn writes(&self) -> Writes {
         self.storage.writes()
     }

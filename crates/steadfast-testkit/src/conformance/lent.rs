@@ -47,6 +47,10 @@ impl UserStorage for Lent<'_> {
         self.0.scan(from, about)
     }
 
+    fn settle(&self, user: &str) -> Result<(), StorageError> {
+        self.0.settle(user)
+    }
+
     fn writes(&self) -> Writes {
         self.0.writes()
     }

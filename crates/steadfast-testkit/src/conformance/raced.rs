@@ -139,6 +139,10 @@ impl<S: UserStorage> UserStorage for Raced<S> {
         self.storage.scan(from, about)
     }
 
+    fn settle(&self, user: &str) -> Result<(), StorageError> {
+        self.storage.settle(user)
+    }
+
     fn writes(&self) -> Writes {
         self.storage.writes()
     }
@@ -197,6 +201,10 @@ impl<S: AsyncUserStorage> AsyncUserStorage for Raced<S> {
 
     async fn scan(&self, from: Option<&Cursor>, about: usize) -> Result<Page, StorageError> {
         self.storage.scan(from, about).await
+    }
+
+    async fn settle(&self, user: &str) -> Result<(), StorageError> {
+        self.storage.settle(user).await
     }
 
     fn writes(&self) -> Writes {

@@ -122,6 +122,10 @@ impl<S: UserStorage> UserStorage for Faulty<S> {
         self.once(Operation::Scan, |_| self.storage.scan(from, about))
     }
 
+    fn settle(&self, user: &str) -> Result<(), StorageError> {
+        self.storage.settle(user)
+    }
+
     fn writes(&self) -> Writes {
         self.storage.writes()
     }

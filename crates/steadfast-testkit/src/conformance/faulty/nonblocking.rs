@@ -138,6 +138,10 @@ impl<S: AsyncUserStorage> AsyncUserStorage for Faulty<S> {
         self.once_later(Operation::Scan, |_| self.storage.scan(from, about)).await
     }
 
+    async fn settle(&self, user: &str) -> Result<(), StorageError> {
+        self.storage.settle(user).await
+    }
+
     fn writes(&self) -> Writes {
         self.storage.writes()
     }
