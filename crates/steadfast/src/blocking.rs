@@ -319,14 +319,13 @@ impl Client {
         let mut call = Call::new(&self.core, user, options);
         for _ in 0..confirmed::ROUNDS {
             // What was handed over for the user must not come after what is confirmed.
-            if let Some(queue) = queue
-                && self.core.own.are_unanswered(user)
-            {
-                if let Err(error) = self.wait_for_writes_of(user, queue) {
+            match self.settle(user, &**storage, queue.as_deref()) {
+                Err(error) => {
                     let decision = self.call(user, options, begin)?;
                     return Ok(Confirmed { decision, confirmation: Confirmation::Unconfirmed(error) });
                 }
-                call.again();
+                Ok(true) => call.again(),
+                Ok(false) => {}
             }
             let step = begin(call.request())?;
             let decision = self.decide(&mut call, step);
@@ -406,6 +405,18 @@ impl Client {
             Some(Storage { storage, queue: None }) => call.note_in_place(claims, &**storage),
             Some(Storage { queue: Some(queue), .. }) => call.note_for(claims, queue),
         }
+    }
+
+    /// Waits until the storage has what was written for a user, by this client or by a layer that keeps writes back; whether
+    /// the client had written anything that was not answered.
+    fn settle(&self, user: &str, storage: &dyn UserStorage, queue: Option<&Queue>) -> Result<bool, StorageError> {
+        let Some(queue) = queue else { return Ok(false) };
+        let are_unanswered = self.core.own.are_unanswered(user);
+        if are_unanswered {
+            self.wait_for_writes_of(user, queue)?;
+        }
+        storage.settle(user)?;
+        Ok(are_unanswered)
     }
 
     /// Waits until the storage has answered to what was handed over for a user.

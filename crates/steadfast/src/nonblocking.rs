@@ -343,14 +343,13 @@ impl Client {
         let mut call = Call::new(&self.core, user, options);
         for _ in 0..confirmed::ROUNDS {
             // What was handed over for the user must not come after what is confirmed.
-            if let Storage::Later(_, queue) = storage
-                && self.core.own.are_unanswered(user)
-            {
-                if let Err(error) = self.await_writes_of(user, queue).await {
+            match self.settle(user, storage).await {
+                Err(error) => {
                     let decision = self.call(user, options, begin).await?;
                     return Ok(Confirmed { decision, confirmation: Confirmation::Unconfirmed(error) });
                 }
-                call.again();
+                Ok(true) => call.again(),
+                Ok(false) => {}
             }
             let step = begin(call.request())?;
             let decision = self.decide(&mut call, step).await;
@@ -427,6 +426,18 @@ impl Client {
             Some(Storage::InPlace(storage)) => call.note_in_place(claims, &**storage),
             Some(Storage::Later(_, queue)) => call.note_for(claims, queue),
         }
+    }
+
+    /// Waits until the storage has what was written for a user, by this client or by a layer that keeps writes back; whether
+    /// the client had written anything that was not answered.
+    async fn settle(&self, user: &str, storage: &Storage) -> Result<bool, StorageError> {
+        let Storage::Later(storage, queue) = storage else { return Ok(false) };
+        let are_unanswered = self.core.own.are_unanswered(user);
+        if are_unanswered {
+            self.await_writes_of(user, queue).await?;
+        }
+        in_time(self.limits.write, storage.settle(user)).await??;
+        Ok(are_unanswered)
     }
 
     /// Waits until the storage has answered to what was handed over for a user.
