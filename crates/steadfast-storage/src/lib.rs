@@ -26,7 +26,7 @@ pub mod backend;
 pub mod bridge;
 pub mod error;
 pub mod held;
-#[cfg(feature = "layers")]
+#[cfg(any(feature = "layers", feature = "write-behind"))]
 pub mod layer;
 pub mod merge;
 pub mod page;
