@@ -145,6 +145,17 @@ struct Releasing<S: AsyncUserStorage + 'static> {
     written: Vec<super::journal::Reply<()>>,
 }
 
+impl<S: AsyncUserStorage + 'static> Releasing<S> {
+    /// Waits until the journal knows. What it still had would come again after a crash, over what is sent next.
+    async fn on_disk(mut self) {
+        for written in std::mem::take(&mut self.written) {
+            if let Err(error) = self.shared.on_disk(written).await {
+                self.shared.tell(&error);
+            }
+        }
+    }
+}
+
 impl<S: AsyncUserStorage + 'static> Drop for Releasing<S> {
     fn drop(&mut self) {
         self.shared.state().pending.release(std::mem::take(&mut self.users), Instant::now());
@@ -172,13 +183,7 @@ async fn send<S: AsyncUserStorage + 'static>(mut under_way: UnderWay<S>, operati
     };
     let mut results: Results = results;
     results.resize_with(many, || Err(no_answer()));
-    let mut releasing = follow(&shared, std::mem::take(&mut under_way.places), results);
-    // What the journal still has would come again after a crash, over what is sent now.
-    for written in std::mem::take(&mut releasing.written) {
-        if let Err(error) = shared.on_disk(written).await {
-            shared.tell(&error);
-        }
-    }
+    follow(&shared, std::mem::take(&mut under_way.places), results).on_disk().await;
 }
 
 /// Everything of a batch is of one kind.
@@ -233,18 +238,16 @@ struct Erasing<S: AsyncUserStorage + 'static> {
 }
 
 impl<S: AsyncUserStorage + 'static> Erasing<S> {
-    fn answered(&mut self, result: Result<(u64, Vec<String>), StorageError>) {
-        let Some(user) = self.user.take() else { return };
-        let now = Instant::now();
-        let waiters = {
+    /// Takes in what the storage answered. None where that was done.
+    fn answered(&mut self, result: Result<(u64, Vec<String>), StorageError>) -> Option<Releasing<S>> {
+        let user = self.user.take()?;
+        let (waiters, written) = {
             let mut state = self.shared.state();
-            let (waiters, is_over) = state.pending.erased(&user, result.as_ref().map(drop), now);
-            if is_over && let Some(journal) = &self.shared.journal {
-                journal.erased(user.clone());
-            }
-            state.pending.release(vec![user], now);
-            waiters
+            let (waiters, is_over) = state.pending.erased(&user, result.as_ref().map(drop), Instant::now());
+            let journal = self.shared.journal.as_ref().filter(|_| is_over);
+            (waiters, journal.map(|journal| journal.erased(user.clone())).into_iter().collect())
         };
+        let releasing = Releasing { shared: Arc::clone(&self.shared), users: vec![user], written };
         let is_told = !waiters.is_empty();
         for waiter in waiters {
             let Waiter::Erase(waiter, known) = waiter else { continue };
@@ -262,14 +265,13 @@ impl<S: AsyncUserStorage + 'static> Erasing<S> {
         {
             self.shared.tell(error);
         }
-        self.shared.progress.notify_waiters();
-        self.shared.work.notify_one();
+        Some(releasing)
     }
 }
 
 impl<S: AsyncUserStorage + 'static> Drop for Erasing<S> {
     fn drop(&mut self) {
-        self.answered(Err(no_answer()));
+        drop(self.answered(Err(no_answer())));
     }
 }
 
@@ -292,7 +294,9 @@ async fn erase<S: AsyncUserStorage + 'static>(mut erasing: Erasing<S>) {
             Err(StorageError::new(StorageErrorKind::TimedOut, "the storage did not erase in time"))
         }
     };
-    erasing.answered(result);
+    if let Some(releasing) = erasing.answered(result) {
+        releasing.on_disk().await;
+    }
 }
 
 fn all(many: usize, kind: StorageErrorKind, message: &str) -> Results {

@@ -39,6 +39,12 @@ const CACHE_BYTES: usize = 16 << 20;
 /// An answer that comes when it is on the disk.
 pub(super) type Reply<R> = oneshot::Receiver<Result<R, StorageError>>;
 
+/// What waits for a user: campaigns, and their operations.
+pub(super) type OfUser = Vec<(String, Vec<Operation>)>;
+
+/// The same, with nothing where the operations cannot be read.
+type Readable = Vec<(String, Option<Vec<Operation>>)>;
+
 /// The way to the thread that writes. The thread ends when it is dropped.
 #[derive(Debug)]
 pub(super) struct Journal {
@@ -72,9 +78,9 @@ enum Job {
     /// A user goes; the storage is to erase them until then.
     Erase(String, u64, oneshot::Sender<Result<(), StorageError>>),
     /// The storage has erased them.
-    Erased(String),
+    Erased(String, oneshot::Sender<Result<(), StorageError>>),
     /// The operations of a user, in one campaign or in all.
-    Read(String, Option<String>, oneshot::Sender<Result<Vec<(String, Vec<Operation>)>, StorageError>>),
+    Read(String, Option<String>, oneshot::Sender<Result<OfUser, StorageError>>),
     /// The file is let go of, and nothing is done any more.
     Close(oneshot::Sender<Result<(), StorageError>>),
     /// Places behind this one.
@@ -84,7 +90,7 @@ enum Job {
 /// What a job came to, until the transaction is on the disk.
 enum Answer {
     Done(Result<(), StorageError>),
-    Read(Result<Vec<(String, Vec<Operation>)>, StorageError>),
+    Read(Result<OfUser, StorageError>),
     Loaded(Loaded),
 }
 
@@ -140,12 +146,11 @@ impl Journal {
         self.ask(|reply| Job::Erase(user, until, reply))
     }
 
-    pub(super) fn erased(&self, user: String) {
-        // Nobody waits for it: erasing once more is harmless, but for what came since, which is sent after it.
-        self.jobs.send(Job::Erased(user)).ok();
+    pub(super) fn erased(&self, user: String) -> Reply<()> {
+        self.ask(|reply| Job::Erased(user, reply))
     }
 
-    pub(super) fn read(&self, user: String, campaign: Option<String>) -> Reply<Vec<(String, Vec<Operation>)>> {
+    pub(super) fn read(&self, user: String, campaign: Option<String>) -> Reply<OfUser> {
         self.ask(|reply| Job::Read(user, campaign, reply))
     }
 
@@ -289,7 +294,11 @@ impl Job {
     fn answer(self, answer: Answer) {
         match (self, answer) {
             (
-                Job::Put(_, _, reply) | Job::Append(_, _, reply) | Job::Erase(_, _, reply) | Job::Close(reply),
+                Job::Put(_, _, reply)
+                | Job::Append(_, _, reply)
+                | Job::Erase(_, _, reply)
+                | Job::Erased(_, reply)
+                | Job::Close(reply),
                 Answer::Done(done),
             ) => {
                 reply.send(done).ok();
@@ -300,14 +309,18 @@ impl Job {
             (Job::Load(_, _, reply), Answer::Loaded(loaded)) => {
                 reply.send(Ok(loaded)).ok();
             }
-            // No job has the answer of another, and nobody waits for this one.
+            // No job has the answer of another.
             _ => {}
         }
     }
 
     fn fail(self, error: &StorageError) {
         match self {
-            Job::Put(_, _, reply) | Job::Append(_, _, reply) | Job::Erase(_, _, reply) | Job::Close(reply) => {
+            Job::Put(_, _, reply)
+            | Job::Append(_, _, reply)
+            | Job::Erase(_, _, reply)
+            | Job::Erased(_, reply)
+            | Job::Close(reply) => {
                 reply.send(Err(again(error))).ok();
             }
             Job::Read(_, _, reply) => {
@@ -316,7 +329,6 @@ impl Job {
             Job::Load(_, _, reply) => {
                 reply.send(Err(again(error))).ok();
             }
-            Job::Erased(_) => {}
         }
     }
 }
@@ -353,7 +365,7 @@ fn perform(
             erased.insert(user.as_str(), until)?;
             Answer::Done(Ok(()))
         }
-        Job::Erased(user) => {
+        Job::Erased(user, _) => {
             erased.remove(user.as_str())?;
             Answer::Done(Ok(()))
         }
@@ -398,8 +410,7 @@ fn put(
     Ok(Ok(()))
 }
 
-/// The campaigns of a user and their operations; none where they cannot be read.
-fn of_user(claims: &Claims<'_>, user: &str) -> Result<Vec<(String, Option<Vec<Operation>>)>, redb::Error> {
+fn of_user(claims: &Claims<'_>, user: &str) -> Result<Readable, redb::Error> {
     let mut found = Vec::new();
     for entry in claims.range((user, "")..)? {
         let (at, value) = entry?;

@@ -26,6 +26,8 @@
 
 mod driver;
 mod journal;
+#[cfg(test)]
+mod model;
 mod operation;
 mod options;
 mod pending;
@@ -181,7 +183,7 @@ impl<S: AsyncUserStorage + 'static> WriteBehind<S> {
         let mut operation = match self.shared.take(operation, wants_answer) {
             Ok(taken) => return Ok(taken),
             Err(Refused::Error(error)) => return Err(error),
-            Err(Refused::NoRoom(operation)) => Some(operation),
+            Err(Refused::NoRoom(operation)) => Some(*operation),
         };
         let WhenFull::Wait(deadline) = self.shared.options.when_full else { return Err(shared::full()) };
         let mut taken = None;
@@ -191,7 +193,7 @@ impl<S: AsyncUserStorage + 'static> WriteBehind<S> {
                     Ok(done) => taken = Some(Ok(done)),
                     Err(Refused::Error(error)) => taken = Some(Err(error)),
                     Err(Refused::NoRoom(again)) => {
-                        operation = Some(again);
+                        operation = Some(*again);
                         return None;
                     }
                 }

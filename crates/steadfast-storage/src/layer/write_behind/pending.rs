@@ -154,11 +154,11 @@ impl<W> Pending<W> {
     ///
     /// # Errors
     /// When there is no room.
-    pub(super) fn put(&mut self, place: &Place, operation: Operation, waiter: Option<W>) -> Result<(), NoRoom<W>> {
+    pub(super) fn put(&mut self, place: &Place, operation: Operation, waiter: Option<W>) -> Result<(), Box<NoRoom<W>>> {
         let bytes = operation.bytes();
         let fits = self.numbers.len() < self.rules.claims && self.bytes + bytes <= self.rules.bytes;
         if !fits && !self.makes_one(place, &operation, waiter.is_some()) {
-            return Err(NoRoom(operation, waiter));
+            return Err(Box::new(NoRoom(operation, waiter)));
         }
         self.add(place, operation, waiter, bytes, false);
         Ok(())

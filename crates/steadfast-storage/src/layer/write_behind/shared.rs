@@ -132,7 +132,7 @@ pub(super) struct Taken {
 /// An operation that was not.
 pub(super) enum Refused {
     Error(StorageError),
-    NoRoom(Operation),
+    NoRoom(Box<Operation>),
 }
 
 /// What is known of a place.
@@ -251,7 +251,7 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
         loop {
             match state.pending.put(&place, left.0, left.1) {
                 Ok(()) => break,
-                Err(again) => left = again,
+                Err(again) => left = *again,
             }
             let has_place = state.pending.has(&place);
             let journal_has_room =
@@ -262,7 +262,7 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
             match self.options.when_full {
                 WhenFull::DropOldest if self.drop_oldest(&mut state) => given_way = true,
                 WhenFull::Reject | WhenFull::DropOldest => return Err(Refused::Error(full())),
-                WhenFull::Wait(_) => return Err(Refused::NoRoom(left.0)),
+                WhenFull::Wait(_) => return Err(Refused::NoRoom(Box::new(left.0))),
             }
         }
         let on_disk = match &self.journal {
@@ -289,7 +289,7 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
         let Some(journal) = &self.journal else { return Err(Refused::Error(full())) };
         if journal.places() >= self.options.journal_places {
             return Err(match self.options.when_full {
-                WhenFull::Wait(_) => Refused::NoRoom(operation),
+                WhenFull::Wait(_) => Refused::NoRoom(Box::new(operation)),
                 WhenFull::Reject | WhenFull::DropOldest => Refused::Error(full()),
             });
         }
