@@ -30,6 +30,9 @@ struct Kept {
     goals: BTreeSet<String>,
 }
 
+/// User, campaign, variation and goal, as a writer was told that they are kept.
+pub(super) type Told = (String, String, String, String);
+
 type Acknowledged = HashMap<(String, String), Kept>;
 
 /// What all kills came to.
@@ -58,7 +61,7 @@ pub(super) fn storage(runs: u64, seed: u64) -> Result<bool, Problem> {
             file = folder.join(format!("{run}.redb"));
         }
         let moment = Duration::from_micros(next(&mut random) % 80_000);
-        let told = kill_a_writer(&file, next(&mut random), moment)?;
+        let told = kill_a_writer("write", &file, next(&mut random), moment)?;
         tally.acknowledged += told.len() as u64;
         for (user, campaign, variation, goal) in told {
             let kept = acknowledged.entry((user, campaign)).or_default();
@@ -80,9 +83,9 @@ pub(super) fn storage(runs: u64, seed: u64) -> Result<bool, Problem> {
 }
 
 /// Starts a writer and kills it; what it was told was kept.
-fn kill_a_writer(file: &Path, seed: u64, moment: Duration) -> Result<Vec<(String, String, String, String)>, Problem> {
+pub(super) fn kill_a_writer(writer: &str, file: &Path, seed: u64, moment: Duration) -> Result<Vec<Told>, Problem> {
     let mut child: Child = Command::new(std::env::current_exe()?)
-        .arg("write")
+        .arg(writer)
         .arg(file)
         .arg(seed.to_string())
         .stdout(Stdio::piped())
@@ -187,7 +190,7 @@ fn write_as(storage: &EmbeddedStorage, writer: u64, mut random: u64) -> Result<(
     }
 }
 
-fn claim(writer: u64, random: &mut u64) -> Claim {
+pub(super) fn claim(writer: u64, random: &mut u64) -> Claim {
     let user = format!("user-{:05}", next(random) % USERS);
     let campaign = if next(random).is_multiple_of(2) { "checkout" } else { "search" };
     let goal = format!("goal-{}", next(random) % GOALS);
@@ -197,7 +200,7 @@ fn claim(writer: u64, random: &mut u64) -> Claim {
 }
 
 /// SplitMix64.
-fn next(random: &mut u64) -> u64 {
+pub(super) fn next(random: &mut u64) -> u64 {
     *random = random.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut mixed = *random;
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,6 +1,7 @@
 //! What the machine, or somebody else at the same moment, may do to a storage. Exit status 1 when it does not hold.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to people")]
 
+mod journal;
 mod kills;
 mod outage;
 mod place;
@@ -32,6 +33,15 @@ enum What {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// The journal of writes that are kept back: a process that writes, over a storage that mostly fails, is killed
+    Journal {
+        /// How many kills
+        #[arg(default_value_t = 200)]
+        runs: u64,
+        /// Where the random numbers start; the time of day if it is not given
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Two clients under settings with other weights: on eight threads over one storage in a file, or in two processes over
     /// servers
     Race {
@@ -50,6 +60,9 @@ enum What {
     /// The process that is killed: writes, and prints what is kept
     #[command(hide = true)]
     Write { file: PathBuf, seed: u64 },
+    /// The same, over a journal
+    #[command(hide = true)]
+    WriteBehind { folder: PathBuf, seed: u64 },
 }
 
 type Problem = Box<dyn std::error::Error + Send + Sync>;
@@ -57,6 +70,8 @@ type Problem = Box<dyn std::error::Error + Send + Sync>;
 fn main() -> ExitCode {
     let held = match Arguments::parse().what.unwrap_or(What::Servers) {
         What::Storage { runs, seed } => kills::storage(runs, seed.unwrap_or_else(kills::seed_of_the_moment)),
+        What::Journal { runs, seed } => journal::journal(runs, seed.unwrap_or_else(kills::seed_of_the_moment)),
+        What::WriteBehind { folder, seed } => journal::write(&folder, seed).map(|()| true),
         What::Race { users, over: None } => race::race(users),
         What::Race { users, over: Some(kind) } => processes::race(kind, users),
         What::Servers => outage::outages(),
