@@ -1,5 +1,7 @@
 //! Writes that are kept until the storage has them: over a storage that fails, hangs, refuses and panics.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};

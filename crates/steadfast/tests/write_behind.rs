@@ -1,5 +1,7 @@
 //! A client over the layer that keeps writes back: plain verbs never wait, and confirmed ones have the storage's word.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

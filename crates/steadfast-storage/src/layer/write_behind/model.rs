@@ -50,12 +50,15 @@ struct World {
     writes: Writes,
     now: Instant,
     under_way: Vec<UnderWay>,
-    answered: Vec<(Vec<String>, Vec<(Place, Vec<Operation>)>, Option<String>)>,
+    answered: Vec<Answered>,
     journal: BTreeMap<Place, Vec<Operation>>,
     tombstones: BTreeSet<String>,
     stored: BTreeMap<Place, Record>,
     expected: BTreeMap<Place, Record>,
 }
+
+/// What was answered, and the journal may not know yet: users, what it is to have of places, and who was erased.
+type Answered = (Vec<String>, Vec<(Place, Vec<Operation>)>, Option<String>);
 
 enum UnderWay {
     Batch(Batch),
