@@ -92,6 +92,10 @@ impl<S: AsyncUserStorage> AsyncUserStorage for Deadline<S> {
         within(self.read, self.storage.scan(from, about)).await?
     }
 
+    async fn settle(&self, user: &str) -> Result<(), StorageError> {
+        within(self.write, self.storage.settle(user)).await?
+    }
+
     fn writes(&self) -> Writes {
         self.storage.writes()
     }

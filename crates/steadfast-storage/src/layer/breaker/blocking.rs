@@ -66,6 +66,10 @@ impl<S: UserStorage> UserStorage for Breaker<S> {
         self.gate.begin()?.answered(self.storage.scan(from, about))
     }
 
+    fn settle(&self, user: &str) -> Result<(), StorageError> {
+        self.storage.settle(user)
+    }
+
     fn writes(&self) -> Writes {
         self.storage.writes()
     }

@@ -58,6 +58,10 @@ impl<S: AsyncUserStorage> AsyncUserStorage for Breaker<S> {
         self.gate.begin()?.answered(self.storage.scan(from, about).await)
     }
 
+    async fn settle(&self, user: &str) -> Result<(), StorageError> {
+        self.storage.settle(user).await
+    }
+
     fn writes(&self) -> Writes {
         self.storage.writes()
     }

@@ -91,6 +91,10 @@ impl<S: UserStorage> UserStorage for Cache<S> {
         self.storage.scan(from, about)
     }
 
+    fn settle(&self, user: &str) -> Result<(), StorageError> {
+        self.storage.settle(user)
+    }
+
     fn writes(&self) -> Writes {
         self.storage.writes()
     }

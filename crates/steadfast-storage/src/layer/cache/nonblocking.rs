@@ -87,6 +87,10 @@ impl<S: AsyncUserStorage> AsyncUserStorage for Cache<S> {
         self.storage.scan(from, about).await
     }
 
+    async fn settle(&self, user: &str) -> Result<(), StorageError> {
+        self.storage.settle(user).await
+    }
+
     fn writes(&self) -> Writes {
         self.storage.writes()
     }

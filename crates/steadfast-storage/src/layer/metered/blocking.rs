@@ -80,6 +80,10 @@ impl<S: UserStorage> UserStorage for Metered<S> {
         came
     }
 
+    fn settle(&self, user: &str) -> Result<(), StorageError> {
+        self.storage.settle(user)
+    }
+
     fn writes(&self) -> Writes {
         self.storage.writes()
     }

@@ -73,6 +73,10 @@ impl<S: AsyncUserStorage> AsyncUserStorage for Metered<S> {
         came
     }
 
+    async fn settle(&self, user: &str) -> Result<(), StorageError> {
+        self.storage.settle(user).await
+    }
+
     fn writes(&self) -> Writes {
         self.storage.writes()
     }

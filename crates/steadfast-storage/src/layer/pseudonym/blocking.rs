@@ -153,6 +153,13 @@ impl<S: UserStorage> UserStorage for Pseudonym<S> {
         self.storage.scan(from, about)
     }
 
+    fn settle(&self, user: &str) -> Result<(), StorageError> {
+        for key in self.old.iter().chain([&self.key]) {
+            self.storage.settle(&key.hash(user).to_hex())?;
+        }
+        Ok(())
+    }
+
     fn writes(&self) -> Writes {
         self.storage.writes()
     }

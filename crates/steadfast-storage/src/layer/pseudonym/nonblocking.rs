@@ -148,6 +148,13 @@ impl<S: AsyncUserStorage> AsyncUserStorage for Pseudonym<S> {
         self.storage.scan(from, about).await
     }
 
+    async fn settle(&self, user: &str) -> Result<(), StorageError> {
+        for key in self.old.iter().chain([&self.key]) {
+            self.storage.settle(&key.hash(user).to_hex()).await?;
+        }
+        Ok(())
+    }
+
     fn writes(&self) -> Writes {
         self.storage.writes()
     }
