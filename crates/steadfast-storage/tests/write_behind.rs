@@ -483,3 +483,26 @@ async fn what_was_dropped_goes_on_until_it_is_sent() {
     storage.is(Mood::Up);
     until(|| storage.records().len() == 1).await;
 }
+
+#[tokio::test]
+async fn what_waits_for_one_place_and_cannot_be_one_goes_to_the_journal_as_a_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = Moody::new(Mood::Down);
+    let options = WriteBehindOptions { claims: 10, journal: Journal::WhenFull(journal(&folder)), ..options() };
+    let layer = layer(&storage, options);
+    let claims = |number: usize| {
+        let goal = format!("goal-{number:02}");
+        claim(record("u", if number % 2 == 0 { "A" } else { "B" }, &goal))
+    };
+    for number in 0..60 {
+        assert!(layer.hand_over(vec![claims(number)]).await[0].is_ok(), "claim {number}: {layer:?}");
+    }
+    assert!(layer.counters().journaled > 0, "{layer:?}");
+    let seen = layer.get("u", "c").await.unwrap();
+    storage.is(Mood::Up);
+    layer.flush(PATIENCE).await.unwrap();
+    let goals: Vec<String> = (0..60).map(|number| format!("goal-{number:02}")).collect();
+    assert_eq!(storage.records(), [record("u", "A", &goals.join("_vwo_"))]);
+    assert_eq!(seen.as_ref(), storage.records().first());
+    layer.shutdown(PATIENCE).await.unwrap();
+}

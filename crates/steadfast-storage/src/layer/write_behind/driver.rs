@@ -52,7 +52,10 @@ async fn run<S: AsyncUserStorage + 'static>(shared: &Arc<Shared<S>>) {
                     return;
                 }
             }
-            let wants_more = state.behind && !state.is_let_go && state.pending.is_half_empty();
+            // A storage that is down is tried with what is in memory, and with something from the disk where there is nothing.
+            let is_time = matches!(next, Next::Wait(None)) && state.pending.counters().pending == 0;
+            let may_be_sent = !state.pending.is_down() || is_time;
+            let wants_more = state.behind && !state.is_let_go && state.pending.is_half_empty() && may_be_sent;
             (next, wants_more)
         };
         match next {
@@ -83,14 +86,15 @@ async fn run<S: AsyncUserStorage + 'static>(shared: &Arc<Shared<S>>) {
 /// Reads a part of the journal into memory; whether it could be read.
 async fn load<S: AsyncUserStorage + 'static>(shared: &Arc<Shared<S>>) -> bool {
     let Some(journal) = &shared.journal else { return false };
-    let reply = {
+    let (behind, reply) = {
         let mut state = shared.state();
         if state.pass.at.is_none() {
             state.pass.has_changed = false;
         }
         state.loading = Some(Changed::default());
         // About as much as there is room for.
-        journal.load(state.pass.at.clone(), LOADED.min(shared.options.claims / 2))
+        let behind = state.pass.at.clone();
+        (behind.clone(), journal.load(behind, LOADED.min(shared.options.claims / 2)))
     };
     let loaded = shared.on_disk(reply).await;
     let mut state = shared.state();
@@ -103,7 +107,7 @@ async fn load<S: AsyncUserStorage + 'static>(shared: &Arc<Shared<S>>) -> bool {
             return false;
         }
     };
-    for (place, operations) in changed.up_to_date(loaded.places, loaded.next.as_ref()) {
+    for (place, operations) in changed.up_to_date(loaded.places, behind.as_ref(), loaded.next.as_ref()) {
         if !state.pending.has(&place) {
             state.pending.replay(&place, operations);
         }

@@ -83,7 +83,7 @@ enum Job {
     Read(String, Option<String>, oneshot::Sender<Result<OfUser, StorageError>>),
     /// The file is let go of, and nothing is done any more.
     Close(oneshot::Sender<Result<(), StorageError>>),
-    /// Places behind this one.
+    /// Places behind this one, with about so many operations.
     Load(Option<Place>, usize, oneshot::Sender<Result<Loaded, StorageError>>),
 }
 
@@ -428,14 +428,22 @@ fn of_user(claims: &Claims<'_>, user: &str) -> Result<Readable, redb::Error> {
 fn load(claims: &Claims<'_>, behind: Option<&Place>, many: usize) -> Result<Loaded, redb::Error> {
     let start = behind.map_or(Bound::Unbounded, |place| Bound::Excluded(key(place)));
     let mut loaded = Loaded { places: Vec::new(), next: None, unreadable: 0 };
-    for entry in claims.range::<(&str, &str)>((start, Bound::Unbounded))?.take(many.max(1)) {
+    let mut operations_found = 0;
+    for entry in claims.range::<(&str, &str)>((start, Bound::Unbounded))? {
         let (at, value) = entry?;
         let (user, campaign) = at.value();
         let place = Place { user: user.to_owned(), campaign: campaign.to_owned() };
         loaded.next = Some(place.clone());
         match decode(&place, value.value()) {
-            Some(operations) => loaded.places.push((place, operations)),
+            Some(operations) => {
+                operations_found += operations.len();
+                loaded.places.push((place, operations));
+            }
             None => loaded.unreadable += 1,
+        }
+        // A place comes as a whole, and what is already in memory as well: both end the part.
+        if operations_found >= many.max(1) {
+            break;
         }
     }
     Ok(loaded)

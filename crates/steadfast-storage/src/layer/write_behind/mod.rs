@@ -134,8 +134,8 @@ impl<S: AsyncUserStorage + 'static> WriteBehind<S> {
     pub async fn flush(&self, deadline: Duration) -> Result<(), Unsent> {
         // Without a runtime nothing is sent, and the time passes nowhere.
         self.shared.start().map_err(|_| self.shared.unsent())?;
-        let mark = self.shared.mark();
-        let done = self.shared.wait_until(deadline, |shared| shared.is_done_until(mark).then_some(())).await;
+        let mut mark = self.shared.mark();
+        let done = self.shared.wait_until(deadline, |shared| shared.is_done_until(&mut mark).then_some(())).await;
         done.ok_or_else(|| self.shared.unsent())
     }
 
@@ -251,7 +251,7 @@ impl<S: AsyncUserStorage + 'static> AsyncUserStorage for WriteBehind<S> {
     async fn get_many(&self, user: &str, campaigns: &[&str]) -> Vec<Answer> {
         let (waiting, is_erasing) = match self.waiting_of(user).await {
             Ok(waiting) => waiting,
-            Err(error) => return vec![Answer::Failed(StorageFailure::new(error.to_string())); campaigns.len()],
+            Err(error) => return vec![Answer::Failed(error.into()); campaigns.len()],
         };
         let mut stored = if is_erasing {
             vec![Answer::Absent; campaigns.len()]

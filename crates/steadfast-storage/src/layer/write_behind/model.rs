@@ -24,6 +24,10 @@ const USERS: [&str; 3] = ["u", "v", "w"];
 enum Event {
     Put(Operation),
     Erase(usize),
+    /// There is no room in memory for a place any more: the journal alone has it.
+    TakeOut(Place),
+    /// There is room again.
+    Load,
     /// What is to be sent next is under way.
     Send,
     /// One that is under way is answered; this becomes of each of its places.
@@ -53,6 +57,8 @@ struct World {
     answered: Vec<Answered>,
     journal: BTreeMap<Place, Vec<Operation>>,
     tombstones: BTreeSet<String>,
+    /// What the journal alone has.
+    taken_out: BTreeSet<Place>,
     stored: BTreeMap<Place, Record>,
     expected: BTreeMap<Place, Record>,
 }
@@ -94,6 +100,7 @@ impl World {
             answered: Vec::new(),
             journal: BTreeMap::new(),
             tombstones: BTreeSet::new(),
+            taken_out: BTreeSet::new(),
             stored: BTreeMap::new(),
             expected: BTreeMap::new(),
         }
@@ -105,11 +112,28 @@ impl World {
                 let record = operation.record();
                 let place = Place { user: record.user_id.clone(), campaign: record.campaign_key.clone() };
                 done(&mut self.expected, &place, &operation);
-                self.pending.put(&place, operation, None).expect("there is room");
                 // Acknowledged when it is on the disk, with all that was to be written there before.
                 self.write_answered();
-                self.pending.is_on_disk(&place);
-                self.journal.insert(place.clone(), self.pending.operations(&place));
+                if self.taken_out.contains(&place) {
+                    self.journal.entry(place).or_default().push(operation);
+                } else {
+                    self.pending.put(&place, operation, None).expect("there is room");
+                    self.pending.is_on_disk(&place);
+                    self.journal.insert(place.clone(), self.pending.operations(&place));
+                }
+            }
+            Event::TakeOut(place) => {
+                if let Some((operations, _)) = self.pending.take_out(&place) {
+                    self.write_answered();
+                    self.journal.insert(place.clone(), operations);
+                    self.taken_out.insert(place);
+                }
+            }
+            Event::Load => {
+                for place in std::mem::take(&mut self.taken_out) {
+                    let operations = self.journal.get(&place).cloned().unwrap_or_default();
+                    self.pending.replay(&place, operations);
+                }
             }
             Event::Erase(user) => {
                 let user = USERS[user % USERS.len()];
@@ -117,6 +141,7 @@ impl World {
                 self.expected.retain(|place, _| place.user != user);
                 self.pending.erase(user, None, self.now + Duration::from_secs(3_600));
                 self.journal.retain(|place, _| place.user != user);
+                self.taken_out.retain(|place| place.user != user);
                 self.tombstones.insert(user.to_owned());
             }
             Event::Send => match self.pending.next(self.now) {
@@ -202,6 +227,7 @@ impl World {
             }
         }
         self.answered.clear();
+        self.taken_out.clear();
         self.pending = pending(self.writes);
         for user in &self.tombstones {
             self.pending.erase(user, None, self.now + Duration::from_secs(3_600));
@@ -225,6 +251,7 @@ impl World {
 
     /// The storage is back, and everything is sent.
     fn settle(&mut self) {
+        self.happen(Event::Load);
         for _ in 0..10_000 {
             self.happen(Event::Send);
             self.happen(Event::Answer(0, Vec::new()));
@@ -265,6 +292,10 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         6 => operation().prop_map(Event::Put),
         1 => (0..USERS.len()).prop_map(Event::Erase),
+        1 => (0..USERS.len(), prop::sample::select(vec!["c", "d"])).prop_map(|(user, campaign)| {
+            Event::TakeOut(Place { user: USERS[user].into(), campaign: campaign.into() })
+        }),
+        1 => Just(Event::Load),
         6 => Just(Event::Send),
         6 => (any::<usize>(), vec(fate, 0..6)).prop_map(|(which, fates)| Event::Answer(which, fates)),
         6 => Just(Event::Release),

@@ -7,7 +7,8 @@ use std::time::Duration;
 /// How writes are kept back, sent and tried again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteBehindOptions {
-    /// So many claims are kept in memory at most: 100,000 by default.
+    /// So many claims are kept in memory at most: 100,000 by default. With a journal, as many again may wait behind what is
+    /// under way for their very places, and the claims of a place are read back from the journal as a whole.
     pub claims: usize,
     /// They take so many bytes of memory at most, about: 64 MiB by default.
     pub bytes: usize,

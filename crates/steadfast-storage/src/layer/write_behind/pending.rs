@@ -156,12 +156,53 @@ impl<W> Pending<W> {
     /// When there is no room.
     pub(super) fn put(&mut self, place: &Place, operation: Operation, waiter: Option<W>) -> Result<(), Box<NoRoom<W>>> {
         let bytes = operation.bytes();
-        let fits = self.numbers.len() < self.rules.claims && self.bytes + bytes <= self.rules.bytes;
-        if !fits && !self.makes_one(place, &operation, waiter.is_some()) {
+        if !self.has_room(bytes, 1) && !self.makes_one(place, &operation, waiter.is_some()) {
             return Err(Box::new(NoRoom(operation, waiter)));
         }
         self.add(place, operation, waiter, bytes, false);
         Ok(())
+    }
+
+    /// The same for a place of which something is under way, and whose order is kept here until that is answered: in as
+    /// much room again.
+    ///
+    /// # Errors
+    /// When there is none of that either.
+    pub(super) fn put_behind(
+        &mut self,
+        place: &Place,
+        operation: Operation,
+        waiter: Option<W>,
+    ) -> Result<(), Box<NoRoom<W>>> {
+        let bytes = operation.bytes();
+        let is_sent = self.chain(place).is_some_and(|chain| chain.is_sent);
+        if !is_sent || !self.has_room(bytes, 2) {
+            return Err(Box::new(NoRoom(operation, waiter)));
+        }
+        self.add(place, operation, waiter, bytes, false);
+        Ok(())
+    }
+
+    fn has_room(&self, bytes: usize, times: usize) -> bool {
+        let (claims, room) = (self.rules.claims.saturating_mul(times), self.rules.bytes.saturating_mul(times));
+        self.numbers.len() < claims && self.bytes + bytes <= room
+    }
+
+    /// Takes a place out, of which nothing is under way: from now on it is the journal that keeps it. Its operations, and
+    /// whoever waits for them.
+    pub(super) fn take_out(&mut self, place: &Place) -> Option<(Vec<Operation>, Vec<W>)> {
+        let user = self.users.get_mut(&place.user)?;
+        user.chains.get(&place.campaign).filter(|chain| !chain.is_sent)?;
+        let chain = user.chains.remove(&place.campaign)?;
+        self.counters.parked -= u64::from(chain.is_parked);
+        let operations = chain.operations();
+        let mut waiters = Vec::new();
+        for entry in chain.entries {
+            self.numbers.remove(&entry.number);
+            self.bytes -= entry.bytes;
+            waiters.extend(entry.waiter);
+        }
+        Some((operations, waiters))
     }
 
     /// Takes in what was in the journal and is there still, if there is nothing for its place yet.

@@ -97,17 +97,19 @@ impl Changed {
         self.appended.retain(|place, _| place.user != user);
     }
 
-    /// Brings a part of the journal, up to this place or to the end, up to date.
+    /// Brings a part of the journal, behind this place and up to that or to the end, up to date. What came to other places
+    /// says nothing of what they had before.
     pub(super) fn up_to_date(
         self,
         part: Vec<(Place, Vec<Operation>)>,
+        behind: Option<&Place>,
         until: Option<&Place>,
     ) -> BTreeMap<Place, Vec<Operation>> {
         let is_old = |place: &Place| self.places.contains(place) || self.users.contains(&place.user);
         let mut places: BTreeMap<Place, Vec<Operation>> =
             part.into_iter().filter(|(place, _)| !is_old(place)).collect();
         for (place, operations) in self.appended {
-            if until.is_none_or(|until| place <= *until) {
+            if behind.is_none_or(|behind| place > *behind) && until.is_none_or(|until| place <= *until) {
                 places.entry(place).or_default().extend(operations);
             }
         }
@@ -253,11 +255,17 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
                 Ok(()) => break,
                 Err(again) => left = *again,
             }
-            let has_place = state.pending.has(&place);
-            let journal_has_room =
-                self.journal.as_ref().is_some_and(|journal| journal.places() < self.options.journal_places);
-            if !has_place && journal_has_room {
-                return self.journal_alone(&mut state, place, left.0);
+            if self.journal.as_ref().is_some_and(|journal| journal.places() < self.options.journal_places) {
+                if !state.pending.has(&place) {
+                    return self.journal_alone(&mut state, place, left.0);
+                }
+                if let Some((before, waiters)) = state.pending.take_out(&place) {
+                    return self.journal_all(&mut state, place, before, left.0, waiters);
+                }
+                match state.pending.put_behind(&place, left.0, left.1) {
+                    Ok(()) => break,
+                    Err(again) => left = *again,
+                }
             }
             match self.options.when_full {
                 WhenFull::DropOldest if self.drop_oldest(&mut state) => given_way = true,
@@ -305,6 +313,34 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
         Ok(Taken { on_disk, answer: None })
     }
 
+    /// What is in memory of a place goes to the journal as a whole, and what comes now behind it.
+    fn journal_all(
+        &self,
+        state: &mut State,
+        place: Place,
+        mut operations: Vec<Operation>,
+        operation: Operation,
+        waiters: Vec<Waiter>,
+    ) -> Result<Taken, Refused> {
+        let Some(journal) = &self.journal else { return Err(Refused::Error(full())) };
+        for waiter in waiters {
+            if let Waiter::Merge(waiter) = waiter {
+                waiter.send(Err(behind())).ok();
+            }
+        }
+        operations.push(operation);
+        state.behind = true;
+        state.pass.has_changed |= state.pass.at.as_ref().is_some_and(|at| place <= *at);
+        if let Some(loading) = &mut state.loading {
+            loading.written(&place);
+            operations.iter().for_each(|operation| loading.appended(&place, operation));
+        }
+        state.pending.count_journaled();
+        let on_disk = Some(journal.put(place, operations));
+        self.work.notify_one();
+        Ok(Taken { on_disk, answer: None })
+    }
+
     fn drop_oldest(&self, state: &mut State) -> bool {
         let Some((place, waiter, on_disk)) = state.pending.drop_oldest() else { return false };
         if let Some(Waiter::Merge(waiter)) = waiter {
@@ -342,8 +378,7 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
     /// Waits for the storage's answer to what was taken in.
     pub(super) async fn confirmed(&self, taken: Taken, until: Instant) -> Result<Merged, StorageError> {
         let Some(answer) = self.kept(taken).await? else {
-            let message = "the storage is down or behind: the write is kept, and sent when it is back";
-            return Err(StorageError::new(StorageErrorKind::Unavailable, message));
+            return Err(behind());
         };
         match tokio::time::timeout_at(until.into(), answer).await {
             Ok(answer) => answer.unwrap_or_else(|_| Err(gone())),
@@ -460,9 +495,16 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
         self.state().pending.mark()
     }
 
-    pub(super) fn is_done_until(&self, mark: u64) -> bool {
+    /// Whether everything before a mark is done. What comes back from the journal is older than its number says: the mark is
+    /// moved behind it.
+    pub(super) fn is_done_until(&self, mark: &mut u64) -> bool {
         let state = self.state();
-        !state.behind && state.pending.is_done_until(mark)
+        if state.behind {
+            *mark = u64::MAX;
+            return false;
+        }
+        *mark = (*mark).min(state.pending.mark());
+        state.pending.is_done_until(*mark)
     }
 
     pub(super) fn retry_parked(&self) {
@@ -540,6 +582,11 @@ pub(super) fn gone() -> StorageError {
     StorageError::new(StorageErrorKind::Unavailable, "the storage is shut down")
 }
 
+fn behind() -> StorageError {
+    let message = "the storage is down or behind: the write is kept, and sent when it is back";
+    StorageError::new(StorageErrorKind::Unavailable, message)
+}
+
 fn late() -> StorageError {
     let message = "the storage did not answer in time: what was asked is kept, and done later";
     StorageError::new(StorageErrorKind::TimedOut, message)
@@ -548,4 +595,38 @@ fn late() -> StorageError {
 fn now_in_milliseconds() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use steadfast_engine::Record;
+
+    use super::*;
+
+    fn place(user: &str) -> Place {
+        Place { user: user.into(), campaign: "c".into() }
+    }
+
+    fn set(variation: &str) -> Operation {
+        Operation::Set(Record::new("", "", variation))
+    }
+
+    #[test]
+    fn a_part_of_the_journal_is_brought_up_to_date_and_nothing_beside_it_is_taken_for_whole() {
+        let mut changed = Changed::default();
+        for user in ["a", "c", "d", "e", "f", "z"] {
+            changed.appended(&place(user), &set("new"));
+        }
+        changed.erased("e");
+        changed.written(&place("d"));
+        let part = ["b", "c", "d", "e"].map(|user| (place(user), vec![set("old")])).to_vec();
+        let found = changed.up_to_date(part, Some(&place("a")), Some(&place("f")));
+        let expected = [
+            (place("b"), vec![set("old")]),
+            (place("c"), vec![set("old"), set("new")]),
+            (place("d"), vec![set("new")]),
+            (place("f"), vec![set("new")]),
+        ];
+        assert_eq!(found, BTreeMap::from(expected));
+    }
 }
