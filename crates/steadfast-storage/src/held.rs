@@ -153,6 +153,10 @@ impl AsyncUserStorage for Held {
         self.0.scan(from, about).await
     }
 
+    async fn settle(&self, user: &str) -> Result<(), StorageError> {
+        self.0.settle(user).await
+    }
+
     fn writes(&self) -> Writes {
         self.0.writes()
     }

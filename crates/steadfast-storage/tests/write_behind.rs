@@ -492,7 +492,7 @@ async fn what_waits_for_one_place_and_cannot_be_one_goes_to_the_journal_as_a_who
     let layer = layer(&storage, options);
     let claims = |number: usize| {
         let goal = format!("goal-{number:02}");
-        claim(record("u", if number % 2 == 0 { "A" } else { "B" }, &goal))
+        claim(record("u", if number.is_multiple_of(2) { "A" } else { "B" }, &goal))
     };
     for number in 0..60 {
         assert!(layer.hand_over(vec![claims(number)]).await[0].is_ok(), "claim {number}: {layer:?}");
