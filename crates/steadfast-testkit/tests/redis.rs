@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use steadfast::StorageConfig;
 use steadfast_engine::{GoalList, Record};
 use steadfast_storage::bridge::Waited;
 use steadfast_storage::merge::merge;
@@ -38,6 +39,17 @@ async fn one_server_keeps_the_contract() {
 async fn a_cluster_keeps_the_contract() {
     let cluster = RedisCluster::start();
     conformance::built_in_async(Arc::new(open(&cluster.url()).await)).await.assert();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_server_keeps_the_contract_under_the_usual_layers() {
+    let server = Redis::start();
+    let config = || StorageConfig::from_url(&server.url()).unwrap().look_up(PATIENCE).write(PATIENCE);
+    conformance::built_in_async(Arc::new(config().open().await.unwrap())).await.assert();
+    // The same for a blocking program, also inside a runtime.
+    let storage = config().open_blocking().unwrap();
+    storage.set(Record::new("Ashley", "ab", "Control")).unwrap();
+    assert!(storage.get("Ashley", "ab").unwrap().is_some());
 }
 
 #[test]
