@@ -107,6 +107,8 @@ async fn load<S: AsyncUserStorage + 'static>(shared: &Arc<Shared<S>>) -> bool {
             return false;
         }
     };
+    // One who was erased meanwhile has nothing there any more.
+    let damaged: Vec<Place> = loaded.unreadable.into_iter().filter(|place| !changed.is_old(place)).collect();
     for (place, operations) in changed.up_to_date(loaded.places, behind.as_ref(), loaded.next.as_ref()) {
         if !state.pending.has(&place) {
             state.pending.replay(&place, operations);
@@ -117,10 +119,14 @@ async fn load<S: AsyncUserStorage + 'static>(shared: &Arc<Shared<S>>) -> bool {
         // The end: all there is is in memory, unless something was put where the pass had been.
         state.behind = state.pass.has_changed;
     }
+    let mut unreadable = 0;
+    for place in damaged {
+        unreadable += usize::from(state.unreadable.insert(place));
+    }
     drop(state);
     shared.progress.notify_waiters();
-    if loaded.unreadable > 0 {
-        let message = format!("{} places of the journal are damaged, and are left in it", loaded.unreadable);
+    if unreadable > 0 {
+        let message = format!("{unreadable} places of the journal are damaged, and are left in it: erase their users");
         shared.tell(&StorageError::new(StorageErrorKind::Corrupt, message));
     }
     true

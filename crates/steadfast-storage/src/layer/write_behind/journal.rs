@@ -66,8 +66,8 @@ pub(super) struct Loaded {
     pub(super) places: Vec<(Place, Vec<Operation>)>,
     /// Where to go on; none at the end.
     pub(super) next: Option<Place>,
-    /// So many could not be read, and were left.
-    pub(super) unreadable: u64,
+    /// These could not be read, and were left.
+    pub(super) unreadable: Vec<Place>,
 }
 
 enum Job {
@@ -427,7 +427,7 @@ fn of_user(claims: &Claims<'_>, user: &str) -> Result<Readable, redb::Error> {
 
 fn load(claims: &Claims<'_>, behind: Option<&Place>, many: usize) -> Result<Loaded, redb::Error> {
     let start = behind.map_or(Bound::Unbounded, |place| Bound::Excluded(key(place)));
-    let mut loaded = Loaded { places: Vec::new(), next: None, unreadable: 0 };
+    let mut loaded = Loaded { places: Vec::new(), next: None, unreadable: Vec::new() };
     let mut operations_found = 0;
     for entry in claims.range::<(&str, &str)>((start, Bound::Unbounded))? {
         let (at, value) = entry?;
@@ -439,7 +439,7 @@ fn load(claims: &Claims<'_>, behind: Option<&Place>, many: usize) -> Result<Load
                 operations_found += operations.len();
                 loaded.places.push((place, operations));
             }
-            None => loaded.unreadable += 1,
+            None => loaded.unreadable.push(place),
         }
         // A place comes as a whole, and what is already in memory as well: both end the part.
         if operations_found >= many.max(1) {
@@ -597,5 +597,44 @@ mod tests {
         assert!(wait(journal.read("gone".into(), None)).expect("readable").is_empty());
         drop(journal);
         std::fs::remove_dir_all(folder).ok();
+    }
+
+    #[test]
+    fn a_place_that_is_damaged_is_an_error_and_no_others_loss() {
+        let file = std::env::temp_dir().join(format!("steadfast-journal-{}-damaged", std::process::id()));
+        let (journal, _) = Journal::open(file.clone()).expect("a new journal");
+        let set = |user: &str| {
+            let place = Place { user: user.into(), campaign: "c".into() };
+            wait(journal.put(place, vec![Operation::Set(Record::new(user, "c", "A"))])).expect("kept");
+        };
+        ["a", "b", "c"].into_iter().for_each(set);
+        wait(journal.close()).expect("closed");
+        flip(&file, "b");
+        let (journal, _) = Journal::open(file.clone()).expect("it can be opened again");
+        let loaded = wait(journal.load(None, 10)).expect("readable");
+        let users: Vec<&str> = loaded.places.iter().map(|(place, _)| &*place.user).collect();
+        assert_eq!(users, ["a", "c"]);
+        assert_eq!(loaded.unreadable, [Place { user: "b".into(), campaign: "c".into() }]);
+        assert_eq!(wait(journal.read("b".into(), None)).expect_err("damaged").kind(), StorageErrorKind::Corrupt);
+        let operation = Operation::Set(Record::new("b", "c", "B"));
+        let place = Place { user: "b".into(), campaign: "c".into() };
+        assert_eq!(wait(journal.append(place, operation)).expect_err("damaged").kind(), StorageErrorKind::Corrupt);
+        wait(journal.erase("b".into(), 7)).expect("erased");
+        assert!(wait(journal.load(None, 10)).expect("readable").unreadable.is_empty());
+        wait(journal.close()).expect("closed");
+        std::fs::remove_file(file).ok();
+    }
+
+    /// Damages what waits for a user.
+    fn flip(file: &std::path::Path, user: &str) {
+        let database = Database::open(file).expect("closed");
+        let transaction = database.begin_write().expect("writable");
+        {
+            let mut claims = transaction.open_table(CLAIMS).expect("the table");
+            let mut value = claims.get((user, "c")).expect("readable").expect("there").value().to_vec();
+            value[5] ^= 1;
+            claims.insert((user, "c"), value.as_slice()).expect("writable");
+        }
+        transaction.commit().expect("writable");
     }
 }

@@ -55,6 +55,8 @@ pub(super) struct State {
     pub(super) pass: Pass,
     /// A part of the journal is being read.
     pub(super) loading: Option<Changed>,
+    /// Places of the journal that are damaged: nobody knows what waits for them.
+    pub(super) unreadable: HashSet<Place>,
     /// The task is there.
     is_running: bool,
     /// Nothing is taken in any more.
@@ -97,6 +99,11 @@ impl Changed {
         self.appended.retain(|place, _| place.user != user);
     }
 
+    /// Whether a part of the journal says what is old of a place.
+    pub(super) fn is_old(&self, place: &Place) -> bool {
+        self.places.contains(place) || self.users.contains(&place.user)
+    }
+
     /// Brings a part of the journal, behind this place and up to that or to the end, up to date. What came to other places
     /// says nothing of what they had before.
     pub(super) fn up_to_date(
@@ -105,9 +112,8 @@ impl Changed {
         behind: Option<&Place>,
         until: Option<&Place>,
     ) -> BTreeMap<Place, Vec<Operation>> {
-        let is_old = |place: &Place| self.places.contains(place) || self.users.contains(&place.user);
         let mut places: BTreeMap<Place, Vec<Operation>> =
-            part.into_iter().filter(|(place, _)| !is_old(place)).collect();
+            part.into_iter().filter(|(place, _)| !self.is_old(place)).collect();
         for (place, operations) in self.appended {
             if behind.is_none_or(|behind| place > *behind) && until.is_none_or(|until| place <= *until) {
                 places.entry(place).or_default().extend(operations);
@@ -121,7 +127,11 @@ impl State {
     /// Whether the journal may have something of a place that memory has not.
     fn may_be_on_disk(&self, place: &Place) -> bool {
         let was_passed = || !self.pass.has_changed && self.pass.at.as_ref().is_some_and(|at| place <= at);
-        self.behind && !self.pending.has(place) && !was_passed()
+        !self.pending.has(place) && (self.behind && !was_passed() || self.unreadable.contains(place))
+    }
+
+    fn user_may_be_on_disk(&self, user: &str) -> bool {
+        self.behind || self.unreadable.iter().any(|place| place.user == user)
     }
 }
 
@@ -180,6 +190,7 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
             behind,
             pass: Pass::default(),
             loading: None,
+            unreadable: HashSet::new(),
             is_running: false,
             is_closed: false,
             is_let_go: false,
@@ -301,6 +312,10 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
                 WhenFull::Reject | WhenFull::DropOldest => Refused::Error(full()),
             });
         }
+        if state.unreadable.contains(&place) {
+            // It fails on the disk, in its words.
+            return Ok(Taken { on_disk: Some(journal.append(place, operation)), answer: None });
+        }
         state.behind = true;
         // The pass comes by what is put before it.
         state.pass.has_changed |= state.pass.at.as_ref().is_some_and(|at| place <= *at);
@@ -397,7 +412,7 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
     /// What is known of a user, whether they are being erased, and whether the journal may know more.
     pub(super) fn see_all(&self, user: &str) -> (BTreeMap<String, Vec<Operation>>, bool, bool) {
         let state = self.state();
-        (state.pending.operations_of(user), state.pending.is_erasing(user), state.behind)
+        (state.pending.operations_of(user), state.pending.is_erasing(user), state.user_may_be_on_disk(user))
     }
 
     /// What the journal has of a user.
@@ -429,6 +444,7 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
                     waiter.send(Err(StorageError::new(StorageErrorKind::Other, message))).ok();
                 }
             }
+            state.unreadable.retain(|place| place.user != user);
             if let Some(loading) = &mut state.loading {
                 loading.erased(user);
             }
@@ -459,7 +475,7 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
             let progress = self.progress.notified();
             let (waits, may_be_on_disk, is_down) = {
                 let state = self.state();
-                (state.pending.has_user(user), state.behind, state.pending.is_down())
+                (state.pending.has_user(user), state.user_may_be_on_disk(user), state.pending.is_down())
             };
             if !waits && (!may_be_on_disk || self.read(user, None).await?.is_empty()) {
                 return Ok(());
