@@ -26,8 +26,13 @@ pub mod backend;
 pub mod bridge;
 pub mod error;
 pub mod held;
-#[cfg(any(feature = "layers", feature = "write-behind"))]
+#[cfg(feature = "layers")]
 pub mod layer;
+/// Of the storages made of a storage the one that this is built with.
+#[cfg(all(feature = "write-behind", not(feature = "layers")))]
+pub mod layer {
+    pub mod write_behind;
+}
 pub mod merge;
 pub mod page;
 #[cfg(any(feature = "bridge", feature = "layers"))]

@@ -33,34 +33,25 @@
 //! }
 //! ```
 //!
-//! A layer that tries again is missing on purpose: a look-up that failed is decided without, a write that failed is
+//! `write_behind`, which has a feature of its own, keeps writes until the storage has them. It goes outside of all others: a
+//! cache over it would remember what the storage does not have yet.
+//!
+//! A layer that tries look-ups again is missing on purpose: a look-up that failed is decided without, a write that failed is
 //! remembered by the client, and either comes again with the user.
 
-#[cfg(feature = "layers")]
 pub mod breaker;
-#[cfg(feature = "layers")]
 pub mod cache;
-#[cfg(feature = "layers")]
 pub mod deadline;
-#[cfg(feature = "layers")]
 pub mod metered;
-#[cfg(feature = "layers")]
 pub mod pseudonym;
-
 #[cfg(feature = "write-behind")]
 pub mod write_behind;
 
-#[cfg(feature = "layers")]
 pub use breaker::{Breaker, BreakerOptions};
-#[cfg(feature = "layers")]
 pub use cache::{Cache, CacheOptions};
-#[cfg(feature = "layers")]
 pub use deadline::Deadline;
-#[cfg(feature = "layers")]
 pub use metered::Metered;
-#[cfg(feature = "layers")]
 pub use pseudonym::{Pseudonym, PseudonymKey, PseudonymKeyError};
 
 /// As long as anything here lasts, whatever the options say: a clock has an end.
-#[cfg(feature = "layers")]
 const A_YEAR: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 60 * 60);
