@@ -53,8 +53,9 @@ pub(super) fn into_error(target: &Target, error: RedisError) -> StorageError {
         (_, Some("WRONGTYPE")) => {
             (Corrupt, format!("{place} has something else under a key of this storage: give it another prefix"))
         }
+        // The Sentinels say so, too, of one that is down until they have put another in its place.
         (ErrorKind::MasterNameNotFoundBySentinel, _) => {
-            (Denied, format!("{place} is not known to them: check the name of the master"))
+            (Unavailable, format!("{place} is down, or not known to them: check the name of the master, or try again"))
         }
         _ if is_about_tls(&error) => (
             Denied,
