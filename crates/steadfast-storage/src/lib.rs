@@ -35,7 +35,7 @@ pub mod layer {
 }
 pub mod merge;
 pub mod page;
-#[cfg(any(feature = "bridge", feature = "layers"))]
+#[cfg(any(feature = "bridge", feature = "layers", feature = "postgres", feature = "redis"))]
 mod several;
 pub mod user_storage;
 

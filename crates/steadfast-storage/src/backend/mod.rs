@@ -3,6 +3,8 @@
 #[cfg(feature = "embedded")]
 pub mod embedded;
 pub mod memory;
+#[cfg(any(feature = "embedded", feature = "postgres", feature = "redis"))]
+mod meta_data;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "redis")]

@@ -2,7 +2,9 @@
 
 use steadfast_engine::{GoalList, Record};
 
+use super::super::meta_data;
 use super::key;
+use crate::error::StorageError;
 
 /// The version of values that is written, and the newest that can be read.
 const VERSION: u8 = 1;
@@ -10,9 +12,6 @@ const ACTIVATED: u8 = 1;
 const GOALS: u8 = 2;
 const META_DATA: u8 = 4;
 const CHECKSUM: usize = 4;
-
-/// Metadata nested deeper than this is not kept: `serde_json` reads no deeper than 127 levels.
-const DEEPEST: usize = 100;
 
 /// What is wrong with a stored record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,12 +24,8 @@ pub(super) enum Flaw {
     Newer,
 }
 
-/// Metadata is nested too deeply to be read again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TooDeep;
-
 /// Puts the value of a record into `value`, in the place of what is there.
-pub(super) fn encode(key: &[u8], record: &Record, value: &mut Vec<u8>) -> Result<(), TooDeep> {
+pub(super) fn encode(key: &[u8], record: &Record, value: &mut Vec<u8>) -> Result<(), StorageError> {
     let goals = record.goals.as_str();
     let mut flags = 0;
     flags |= if record.activated { ACTIVATED } else { 0 };
@@ -42,11 +37,8 @@ pub(super) fn encode(key: &[u8], record: &Record, value: &mut Vec<u8>) -> Result
     if !goals.is_empty() {
         push_text(value, goals);
     }
-    if let Some(data) = &record.meta_data {
-        if is_deeper(data, DEEPEST) {
-            return Err(TooDeep);
-        }
-        value.extend_from_slice(data.to_string().as_bytes());
+    if let Some(data) = meta_data::text(record)? {
+        value.extend_from_slice(data.as_bytes());
     }
     let checksum = checksum(key, value);
     value.extend_from_slice(&checksum);
@@ -129,22 +121,6 @@ fn take_text<'v>(rest: &mut &'v [u8]) -> Option<&'v str> {
     std::str::from_utf8(text).ok()
 }
 
-/// Whether there is a value below so many levels. Not by recursion: what is asked about may be deep.
-fn is_deeper(value: &serde_json::Value, levels: usize) -> bool {
-    let mut open = vec![(value, 0)];
-    while let Some((value, level)) = open.pop() {
-        if level > levels {
-            return true;
-        }
-        match value {
-            serde_json::Value::Array(items) => open.extend(items.iter().map(|item| (item, level + 1))),
-            serde_json::Value::Object(entries) => open.extend(entries.values().map(|value| (value, level + 1))),
-            _ => {}
-        }
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -209,13 +185,13 @@ mod tests {
     #[test]
     fn metadata_that_could_not_be_read_again_is_not_written() {
         let mut nested = json!(1);
-        for _ in 0..DEEPEST {
+        for _ in 0..meta_data::DEEPEST {
             nested = json!([nested]);
         }
         let mut record = Record { meta_data: Some(nested), ..Record::new("user", "checkout", "Control") };
         let (key, value) = written(&record);
         assert_eq!(decode(&key, &value).as_ref(), Ok(&record));
         record.meta_data = record.meta_data.map(|data| json!([data]));
-        assert_eq!(encode(&key, &record, &mut Vec::new()), Err(TooDeep));
+        assert!(encode(&key, &record, &mut Vec::new()).is_err());
     }
 }

@@ -8,13 +8,13 @@ use std::time::Instant;
 use redb::{Database, Durability, Table};
 use steadfast_engine::Record;
 
-use super::codec::{TooDeep, encode};
+use super::codec::encode;
 use super::failure::{flawed, maybe_not_all};
 use super::handle::{BETWEEN_TRIES, Handle};
 use super::open::RECORDS;
 use super::read::find;
 use super::{gap, key};
-use crate::error::{StorageError, StorageErrorKind};
+use crate::error::StorageError;
 use crate::merge::{Claim, Merged, merge};
 
 type Records<'t> = Table<'t, &'static [u8], &'static [u8]>;
@@ -177,11 +177,8 @@ impl Writing<'_, '_> {
     }
 
     fn put(&mut self, key: &[u8], record: &Record) -> Result<Result<(), StorageError>, redb::Error> {
-        if let Err(TooDeep) = encode(key, record, &mut self.value) {
-            return Ok(Err(StorageError::new(
-                StorageErrorKind::Other,
-                "the metadata of a record is nested too deeply to be kept: nest it less than 100 levels",
-            )));
+        if let Err(error) = encode(key, record, &mut self.value) {
+            return Ok(Err(error));
         }
         self.records.insert(key, self.value.as_slice())?;
         self.has_changed = true;

@@ -5,11 +5,9 @@ use std::borrow::Cow;
 use steadfast_engine::{GoalList, Record};
 use tokio_postgres::Row;
 
+use super::super::meta_data;
 use super::text::{self, Key};
-use crate::error::{StorageError, StorageErrorKind};
-
-/// Metadata nested deeper than this is not kept: `serde_json` reads no deeper than 127 levels.
-const DEEPEST: usize = 100;
+use crate::error::StorageError;
 
 /// A record as it is written.
 #[derive(Debug, Clone)]
@@ -57,18 +55,11 @@ impl<'r> Fields<'r> {
     /// # Errors
     /// When its metadata could not be read again.
     pub(super) fn new(record: &'r Record) -> Result<Self, StorageError> {
-        let meta_data = match &record.meta_data {
-            Some(data) if is_deeper(data, DEEPEST) => {
-                let message = format!("metadata nested deeper than {DEEPEST} levels is not kept: keep it flatter");
-                return Err(StorageError::new(StorageErrorKind::Other, message));
-            }
-            data => data.as_ref().map(serde_json::Value::to_string),
-        };
         Ok(Fields {
             variation: text::escaped(&record.variation_name),
             goals: text::escaped(record.goals.as_str()),
             activated: record.activated,
-            meta_data,
+            meta_data: meta_data::text(record)?,
         })
     }
 }
@@ -132,20 +123,4 @@ pub(super) fn record(row: &Row) -> Result<Record, Flaw> {
 
 pub(super) fn get<'r, T: tokio_postgres::types::FromSql<'r>>(row: &'r Row, column: usize) -> Result<T, Flaw> {
     row.try_get(column).map_err(|_| Flaw)
-}
-
-/// Whether there is a value below so many levels. Not by recursion: what is asked about may be deep.
-fn is_deeper(value: &serde_json::Value, levels: usize) -> bool {
-    let mut open = vec![(value, 0)];
-    while let Some((value, level)) = open.pop() {
-        if level > levels {
-            return true;
-        }
-        match value {
-            serde_json::Value::Array(items) => open.extend(items.iter().map(|item| (item, level + 1))),
-            serde_json::Value::Object(entries) => open.extend(entries.values().map(|value| (value, level + 1))),
-            _ => {}
-        }
-    }
-    false
 }

@@ -17,6 +17,7 @@ use super::text;
 use crate::error::{StorageError, StorageErrorKind};
 use crate::merge::{Claim, Merged};
 use crate::page::{Cursor, Page};
+use crate::several::each;
 use crate::user_storage::{AsyncUserStorage, Writes};
 
 /// No page of a scan has more records, however many are wanted: one is read within the deadline.
@@ -291,11 +292,6 @@ fn all_failed<R>(results: &[Result<R, StorageError>]) -> Option<StorageError> {
     let of_server = |result: &Result<R, StorageError>| result.as_ref().is_err_and(|error| !is_of_its_own(error));
     let first = results.first()?.as_ref().err()?;
     results.iter().all(of_server).then(|| first.again())
-}
-
-/// One failure for every write.
-fn each<R>(error: &StorageError, many: usize) -> Vec<Result<R, StorageError>> {
-    (0..many).map(|_| Err(error.again())).collect()
 }
 
 /// A place as the bytes of a cursor. No text of a key holds a NUL.

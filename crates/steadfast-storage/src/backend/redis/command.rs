@@ -7,6 +7,7 @@ use redis::{Cmd, Script, cmd};
 use steadfast_engine::Record;
 
 use super::value;
+use crate::error::StorageError;
 use crate::merge::{Claim, Condition};
 
 /// The version of what is stored, under a key of its own.
@@ -97,29 +98,36 @@ pub(super) fn get_all(key: &[u8]) -> Cmd {
     command
 }
 
-pub(super) fn set(record: &Record, retention: Option<Duration>) -> Vec<Vec<u8>> {
-    vec![milliseconds(retention), record.campaign_key.clone().into(), value::encode(record).into()]
+/// # Errors
+/// When the record could not be read again.
+pub(super) fn set(record: &Record, retention: Option<Duration>) -> Result<Vec<Vec<u8>>, StorageError> {
+    Ok(vec![milliseconds(retention), record.campaign_key.clone().into(), value::encode(record)?.into()])
 }
 
 pub(super) fn set_call<'c>(key: &'c [u8], arguments: &'c [Vec<u8>]) -> Call<'c> {
     Call { digest: &SET_DIGEST, text: SET, key, arguments }
 }
 
-/// The arguments of a merge: see `merge.lua`.
-pub(super) fn merge<'c>(claims: impl Iterator<Item = &'c Claim>, retention: Option<Duration>) -> Vec<Vec<u8>> {
-    let mut arguments = vec![milliseconds(retention)];
-    for Claim { record, goal, condition, was_read: _ } in claims {
-        let (condition, gone) = match condition {
-            Condition::Absent => ('a', ""),
-            Condition::Stored => ('s', ""),
-            Condition::Replaces(gone) => ('r', gone.as_str()),
-            Condition::Unknown => ('u', ""),
-        };
-        let goal = goal.as_deref().unwrap_or_default();
-        let rest = format!("{condition}{}:{goal}{gone}", goal.len());
-        arguments.extend([record.campaign_key.clone().into(), value::encode(record).into(), rest.into()]);
-    }
-    arguments
+/// The arguments of a merge before those of its claims: see `merge.lua`.
+pub(super) fn merge(retention: Option<Duration>) -> Vec<Vec<u8>> {
+    vec![milliseconds(retention)]
+}
+
+/// The arguments of one claim.
+///
+/// # Errors
+/// When its record could not be read again.
+pub(super) fn claim(claim: &Claim) -> Result<[Vec<u8>; 3], StorageError> {
+    let Claim { record, goal, condition, was_read: _ } = claim;
+    let (condition, gone) = match condition {
+        Condition::Absent => ('a', ""),
+        Condition::Stored => ('s', ""),
+        Condition::Replaces(gone) => ('r', gone.as_str()),
+        Condition::Unknown => ('u', ""),
+    };
+    let goal = goal.as_deref().unwrap_or_default();
+    let rest = format!("{condition}{}:{goal}{gone}", goal.len());
+    Ok([record.campaign_key.clone().into(), value::encode(record)?.into(), rest.into()])
 }
 
 pub(super) fn merge_call<'c>(key: &'c [u8], arguments: &'c [Vec<u8>]) -> Call<'c> {

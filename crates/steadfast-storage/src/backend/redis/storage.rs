@@ -16,6 +16,7 @@ use super::value::decode;
 use crate::error::{StorageError, StorageErrorKind};
 use crate::merge::{Claim, Merged, merge};
 use crate::page::{Cursor, Page};
+use crate::several::{each, failed};
 use crate::user_storage::{AsyncUserStorage, Writes};
 
 /// So many claims go in one batch: the users of it side by side on one connection.
@@ -96,21 +97,34 @@ impl RedisStorage {
     async fn merge_of(&self, claims: &[&Claim]) -> Vec<Result<Merged, StorageError>> {
         let Some(first) = claims.first() else { return Vec::new() };
         let key = self.key(&first.record.user_id);
-        let arguments = command::merge(claims.iter().copied(), self.link.options().retention);
-        let call = command::merge_call(&key, &arguments);
-        let before: Result<Vec<Option<Vec<u8>>>, _> = self.link.run_script(&call).await;
-        match before {
-            Ok(before) if before.len() == claims.len() => {
-                let merged = claims.iter().zip(before).map(|(claim, stored)| {
-                    let Record { user_id, campaign_key, .. } = &claim.record;
-                    let stored = stored.map(|value| self.decoded(user_id, campaign_key, &value)).transpose()?;
-                    Ok(merge(stored.as_ref(), claim))
-                });
-                merged.collect()
+        let mut arguments = command::merge(self.link.options().retention);
+        // One that cannot be kept does not keep the others from it.
+        let refused: Vec<Option<StorageError>> =
+            claims.iter().map(|claim| command::claim(claim).map(|one| arguments.extend(one)).err()).collect();
+        let sent = refused.iter().filter(|error| error.is_none()).count();
+        let before = if sent == 0 {
+            Ok(Vec::new())
+        } else {
+            self.link.run_script::<Vec<Option<Vec<u8>>>>(&command::merge_call(&key, &arguments)).await
+        };
+        let mut before = match before {
+            Ok(before) if before.len() == sent => before.into_iter(),
+            Ok(_) => {
+                let error = StorageError::new(StorageErrorKind::Other, "Redis answered to fewer claims");
+                return each(&error, claims.len());
             }
-            Ok(_) => each(&StorageError::new(StorageErrorKind::Other, "Redis answered to fewer claims"), claims.len()),
-            Err(error) => each(&error, claims.len()),
-        }
+            Err(error) => return each(&error, claims.len()),
+        };
+        let merged = claims.iter().zip(refused).map(|(claim, refused)| {
+            if let Some(error) = refused {
+                return Err(error);
+            }
+            let Record { user_id, campaign_key, .. } = &claim.record;
+            let stored = before.next().flatten();
+            let stored = stored.map(|value| self.decoded(user_id, campaign_key, &value)).transpose()?;
+            Ok(merge(stored.as_ref(), claim))
+        });
+        merged.collect()
     }
 
     pub(super) async fn records_in(&self, user: &str) -> Result<Vec<Record>, StorageError> {
@@ -135,7 +149,7 @@ impl AsyncUserStorage for RedisStorage {
     }
 
     async fn set(&self, record: Record) -> Result<(), StorageError> {
-        let (key, arguments) = (self.key(&record.user_id), command::set(&record, self.link.options().retention));
+        let (key, arguments) = (self.key(&record.user_id), command::set(&record, self.link.options().retention)?);
         let call = command::set_call(&key, &arguments);
         self.link.run_script(&call).await
     }
@@ -145,17 +159,17 @@ impl AsyncUserStorage for RedisStorage {
             return Vec::new();
         }
         let values: Result<Vec<Option<Vec<u8>>>, _> = self.link.run(&command::get(&self.key(user), campaigns)).await;
-        let failed = |error: &StorageError| Answer::Failed(error.again().into());
+        let failure = |error: StorageError| Answer::Failed(error.into());
         match values {
-            Err(error) => vec![failed(&error); campaigns.len()],
+            Err(error) => failed(error, campaigns.len()),
             Ok(values) => {
                 let mut values = values.into_iter();
                 let answer = |campaign: &&str| match values.next() {
-                    None => failed(&StorageError::new(StorageErrorKind::Other, "Redis answered about fewer campaigns")),
+                    None => failure(StorageError::new(StorageErrorKind::Other, "Redis answered about fewer campaigns")),
                     Some(None) => Answer::Absent,
                     Some(Some(value)) => match self.decoded(user, campaign, &value) {
                         Ok(record) => Answer::Found(Arc::new(record)),
-                        Err(error) => failed(&error),
+                        Err(error) => failure(error),
                     },
                 };
                 campaigns.iter().map(answer).collect()
@@ -211,9 +225,4 @@ impl fmt::Debug for RedisStorage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("RedisStorage").field("place", &self.link.place()).finish_non_exhaustive()
     }
-}
-
-/// One failure for every write.
-fn each<R>(error: &StorageError, many: usize) -> Vec<Result<R, StorageError>> {
-    (0..many).map(|_| Err(StorageError::new(error.kind(), error.to_string()))).collect()
 }

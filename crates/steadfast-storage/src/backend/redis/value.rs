@@ -14,6 +14,9 @@
 
 use steadfast_engine::{GoalList, Record};
 
+use super::super::meta_data;
+use crate::error::StorageError;
+
 /// The version that is written, and the only one that is read.
 const VERSION: u8 = b'1';
 
@@ -27,16 +30,19 @@ pub(super) enum Flaw {
 }
 
 /// The value of a record.
-pub(super) fn encode(record: &Record) -> String {
+///
+/// # Errors
+/// When its metadata could not be read again.
+pub(super) fn encode(record: &Record) -> Result<String, StorageError> {
     let (variation, goals) = (&record.variation_name, record.goals.as_str());
-    let meta_data = record.meta_data.as_ref().map(ToString::to_string).unwrap_or_default();
-    format!(
+    let meta_data = meta_data::text(record)?.unwrap_or_default();
+    Ok(format!(
         "{}{}{}:{variation}{}:{goals}{meta_data}",
         char::from(VERSION),
         if record.activated { '+' } else { '-' },
         variation.len(),
         goals.len(),
-    )
+    ))
 }
 
 /// The record of a value.
@@ -88,7 +94,8 @@ mod tests {
                 record.goals = GoalList::from_text(goals);
                 record.activated = activated;
                 record.meta_data.clone_from(&meta);
-                assert_eq!(decode("u", "c", encode(&record).as_bytes()), Ok(record));
+                let value = encode(&record).expect("shallow metadata");
+                assert_eq!(decode("u", "c", value.as_bytes()), Ok(record));
             }
         }
     }
