@@ -356,6 +356,50 @@ async fn a_server_without_memory_is_full() {
 }
 
 #[tokio::test]
+async fn metadata_that_could_not_be_read_again_is_refused_alone() {
+    let server = Redis::start();
+    let storage = open(&server.url()).await;
+    let mut nested = serde_json::json!(1);
+    for _ in 0..200 {
+        nested = serde_json::json!([nested]);
+    }
+    let claim = |campaign: &str, meta_data: Option<serde_json::Value>| Claim {
+        record: Record { meta_data, ..Record::new("Ashley", campaign, "Control") },
+        goal: None,
+        condition: Condition::Absent,
+        was_read: true,
+    };
+    let deep = claim("deep", Some(nested));
+    assert!(storage.set(deep.record.clone()).await.is_err());
+    let merged = storage.merge_many(vec![claim("one", None), deep, claim("other", None)]).await;
+    assert_eq!(merged.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    let kept: Vec<String> =
+        storage.records_of("Ashley").await.unwrap().into_iter().map(|record| record.campaign_key).collect();
+    assert_eq!(kept, ["one", "other"]);
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_connected_to_keeps_nobody_waiting_for_the_others() {
+    // It takes connections, and never says a word.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("redis://{}", silent.local_addr().unwrap());
+    let connect = Duration::from_millis(300);
+    let storage = RedisStorage::new(&url, RedisOptions { connect, ..patient() }).unwrap();
+    let start = Instant::now();
+    let callers: Vec<_> = (0..200)
+        .map(|user| {
+            let storage = storage.clone();
+            tokio::spawn(async move { storage.get(&format!("user {user}"), "ab").await })
+        })
+        .collect();
+    for caller in callers {
+        assert_eq!(caller.await.unwrap().unwrap_err().kind(), StorageErrorKind::TimedOut);
+    }
+    // One after the other they would have waited for a minute.
+    assert!(start.elapsed() < PATIENCE, "{:?}", start.elapsed());
+}
+
+#[tokio::test]
 async fn records_go_after_their_retention() {
     let server = Redis::start();
     let options = RedisOptions { retention: Some(Duration::from_millis(300)), ..patient() };

@@ -1,6 +1,7 @@
 //! The connection: one for all calls, since Redis answers in order and the calls share it; made by the first call, and
 //! anew by the next one after it broke.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,12 +12,12 @@ use redis::cluster_routing::{Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ErrorKind, FromRedisValue, RedisError, RedisResult, ServerErrorKind,
-    TlsCertificates, Value, cmd, from_redis_value, make_extension_error,
+    TlsCertificates, TlsMode, Value, cmd, from_redis_value, make_extension_error,
 };
 
 use super::command::Call;
 use super::failure::into_error;
-use super::options::{RedisOptions, Target, tls_mode};
+use super::options::{RedisOptions, Target};
 use crate::error::StorageError;
 
 /// A way to the server.
@@ -33,18 +34,28 @@ struct Made {
     since: Instant,
 }
 
+/// What came of making connections.
+#[derive(Default)]
+struct Making {
+    made: u64,
+    /// The last try, if it failed.
+    failed: Option<RedisError>,
+}
+
 /// The way to the server, or the means to find one.
 pub(super) struct Link {
     target: Target,
     options: RedisOptions,
     current: Mutex<Option<Made>>,
     /// Held by whoever makes one: there is no use in two.
-    making: Arc<tokio::sync::Mutex<u64>>,
+    making: Arc<tokio::sync::Mutex<Making>>,
+    /// How often it was tried to make one.
+    tries: AtomicU64,
 }
 
 impl Link {
     pub(super) fn new(target: Target, options: RedisOptions) -> Self {
-        Link { target, options, current: Mutex::new(None), making: Arc::default() }
+        Link { target, options, current: Mutex::new(None), making: Arc::default(), tries: AtomicU64::new(0) }
     }
 
     pub(super) fn options(&self) -> &RedisOptions {
@@ -182,19 +193,29 @@ impl Link {
         if let Some(connection) = self.current() {
             return Ok(connection);
         }
+        let tries = self.tries.load(Ordering::Acquire);
         let mut making = Arc::clone(&self.making).lock_owned().await;
         if let Some(connection) = self.current() {
             return Ok(connection);
         }
+        // Who has waited for a try that began after them shares what came of it: nobody waits for more than two.
+        if self.tries.load(Ordering::Acquire) > tries
+            && let Some(error) = &making.failed
+        {
+            return Err(error.clone());
+        }
+        self.tries.fetch_add(1, Ordering::AcqRel);
         // In a task of its own: a caller who gives up must not take the connection with them that others wait for.
         let link = Arc::clone(self);
         let made = tokio::spawn(async move {
             let connecting = tokio::time::timeout(link.options.connect, link.connect());
-            let connection = connecting.await.unwrap_or_else(|_| Err(timed_out(link.options.connect)))?;
-            *making += 1;
-            let made = Made { number: *making, connection: connection.clone(), since: Instant::now() };
+            let connected = connecting.await.unwrap_or_else(|_| Err(timed_out(link.options.connect)));
+            making.failed = connected.as_ref().err().cloned();
+            let connection = connected?;
+            making.made += 1;
+            let made = Made { number: making.made, connection: connection.clone(), since: Instant::now() };
             *link.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
-            Ok((*making, connection))
+            Ok((making.made, connection))
         });
         made.await.unwrap_or_else(|error| Err(std::io::Error::other(error).into()))
     }
@@ -215,8 +236,8 @@ impl Link {
             Target::Sentinel { sentinels, master, redis, tls } => {
                 let addresses = sentinels.iter().map(|sentinel| sentinel.addr().clone());
                 let mut builder = SentinelClientBuilder::new(addresses, master.clone(), SentinelServerType::Master)?;
-                if let Some(mode) = tls_mode(*tls) {
-                    builder = builder.set_client_to_redis_tls_mode(mode);
+                if *tls {
+                    builder = builder.set_client_to_redis_tls_mode(TlsMode::Secure);
                     if self.options.root_certificate.is_some() {
                         builder = builder.set_client_to_redis_certificates(certificates());
                     }

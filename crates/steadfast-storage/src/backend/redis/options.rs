@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo, TlsMode};
+use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo, RedisConnectionInfo};
 
 use crate::error::{StorageError, StorageErrorKind};
 
@@ -119,11 +119,6 @@ impl Target {
             Target::Sentinel { tls, .. } => *tls,
         }
     }
-}
-
-/// TLS as the library wants to hear of it.
-pub(super) fn tls_mode(tls: bool) -> Option<TlsMode> {
-    tls.then_some(TlsMode::Secure)
 }
 
 #[cfg(test)]
