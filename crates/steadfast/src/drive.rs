@@ -278,9 +278,7 @@ pub(crate) fn found(answers: Vec<Answer>) -> Result<Vec<Record>, StorageError> {
         match answer {
             Answer::Found(record) => records.push(Arc::unwrap_or_clone(record)),
             Answer::Absent => {}
-            Answer::Failed(failure) => {
-                return Err(StorageError::new(StorageErrorKind::Unavailable, failure.to_string()));
-            }
+            Answer::Failed(failure) => return Err(failure.into()),
         }
     }
     Ok(records)

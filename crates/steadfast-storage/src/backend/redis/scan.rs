@@ -89,11 +89,7 @@ async fn of_slots(
     from: Option<&Cursor>,
     about: usize,
 ) -> Result<Page, StorageError> {
-    let mut slot = match from.map(|cursor| <[u8; 2]>::try_from(cursor.as_bytes())) {
-        None => 0,
-        Some(Ok(slot)) => u16::from_be_bytes(slot),
-        Some(Err(_)) => return Err(foreign()),
-    };
+    let mut slot = from.map(place).transpose()?.map_or(0, u16::from_be_bytes);
     let mut records = Vec::new();
     while slot < SLOTS && records.len() < about {
         let end = (slot + SIDE_BY_SIDE).min(SLOTS);
@@ -125,16 +121,15 @@ async fn of_server(
     from: Option<&Cursor>,
     about: usize,
 ) -> Result<Page, StorageError> {
-    let (scan, place) = match from.map(|cursor| <[u8; 16]>::try_from(cursor.as_bytes())) {
+    let (scan, at) = match from {
         None => (scans.begin(), 0),
-        Some(Ok(bytes)) => {
-            let number = u128::from_be_bytes(bytes);
+        Some(cursor) => {
+            let number = u128::from_be_bytes(place(cursor)?);
             ((number >> 64) as u64, number as u64)
         }
-        Some(Err(_)) => return Err(foreign()),
     };
     let mut command = cmd("SCAN");
-    command.arg(place).arg("MATCH").arg(pattern(&link.options().prefix)).arg("COUNT").arg(about);
+    command.arg(at).arg("MATCH").arg(pattern(&link.options().prefix)).arg("COUNT").arg(about);
     let (next, keys): (u64, Vec<Vec<u8>>) = link.run(&command).await?;
     let Some(users) = scans.new_to(scan, users(link, &keys)) else {
         return Err(StorageError::new(
@@ -172,6 +167,13 @@ fn pattern(prefix: &str) -> String {
     pattern
 }
 
-fn foreign() -> StorageError {
-    StorageError::new(StorageErrorKind::Other, "this place between records is of another storage")
+/// What a cursor says.
+///
+/// # Errors
+/// When it is another storage's.
+fn place<const N: usize>(cursor: &Cursor) -> Result<[u8; N], StorageError> {
+    cursor
+        .as_bytes()
+        .try_into()
+        .map_err(|_| StorageError::new(StorageErrorKind::Other, "this place between records is of another storage"))
 }
