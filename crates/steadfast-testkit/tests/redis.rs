@@ -10,7 +10,7 @@ use steadfast_engine::{GoalList, Record};
 use steadfast_storage::bridge::Waited;
 use steadfast_storage::merge::merge;
 use steadfast_storage::{
-    AsyncUserStorage, Claim, Condition, RedisOptions, RedisStorage, StorageError, StorageErrorKind, UserStorage,
+    AsyncUserStorage, Claim, Condition, Cursor, RedisOptions, RedisStorage, StorageError, StorageErrorKind, UserStorage,
 };
 use steadfast_testkit::conformance;
 use steadfast_testkit::servers::{Redis, RedisCluster, RedisSentinel};
@@ -50,6 +50,45 @@ async fn one_server_keeps_the_contract_under_the_usual_layers() {
     let storage = config().open_blocking().unwrap();
     storage.set(Record::new("Ashley", "ab", "Control")).unwrap();
     assert!(storage.get("Ashley", "ab").unwrap().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slot_of_a_cluster_is_read_whole_while_others_come_into_it() {
+    let cluster = RedisCluster::start();
+    let storage = open(&cluster.url()).await;
+    // What stands before the first closing brace is the hash tag, so these all lie in one slot.
+    fn records(numbers: std::ops::Range<usize>) -> Vec<Record> {
+        numbers.map(|number| Record::new(format!("x}}{number}"), "ab", "Control")).collect()
+    }
+    // A place between records is the slot to go on from; one page of it is enough, and can be read often.
+    let slot: u16 = cluster.nodes[0].ask(&["CLUSTER", "KEYSLOT", "x"]).trim().parse().unwrap();
+    let place = Cursor::new(slot.to_be_bytes());
+    let read = async || -> Vec<String> {
+        let page = storage.scan(Some(&place), 1).await.unwrap();
+        page.records.into_iter().map(|record| record.user_id).collect()
+    };
+    let stay: Vec<String> = records(0..300).into_iter().map(|record| record.user_id).collect();
+    assert!(storage.set_many(records(0..300)).await.iter().all(Result::is_ok));
+    let coming = {
+        let storage = storage.clone();
+        tokio::spawn(async move {
+            for batch in 0..200 {
+                let come = records(1_000 + batch * 25..1_000 + (batch + 1) * 25);
+                assert!(storage.set_many(come).await.iter().all(Result::is_ok));
+            }
+        })
+    };
+    // Begins with fewer than are asked for at first, and ends with more.
+    loop {
+        let is_last = coming.is_finished();
+        let found = read().await;
+        let missing: Vec<_> = stay.iter().filter(|user| !found.contains(user)).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+        if is_last {
+            break assert_eq!(found.len(), 5_300);
+        }
+    }
+    coming.await.unwrap();
 }
 
 #[test]

@@ -21,6 +21,9 @@ use crate::page::{Cursor, Page};
 /// Slots of a Cluster.
 const SLOTS: u16 = 16_384;
 
+/// Most slots have fewer keys than this, up to some millions of users.
+const IN_A_SLOT: usize = 1_000;
+
 /// So many slots are asked at one moment.
 const SIDE_BY_SIDE: u16 = 64;
 
@@ -101,17 +104,18 @@ async fn of_slots(
 }
 
 async fn users_in(link: &Arc<Link>, slot: u16) -> Result<Vec<String>, StorageError> {
-    let mut count = cmd("CLUSTER");
-    count.arg("COUNTKEYSINSLOT").arg(slot);
-    let many: u64 = link.run_at(slot, count).await?;
-    if many == 0 {
-        return Ok(Vec::new());
+    let mut many = IN_A_SLOT;
+    loop {
+        let mut list = cmd("CLUSTER");
+        list.arg("GETKEYSINSLOT").arg(slot).arg(many);
+        let keys: Vec<Vec<u8>> = link.run_at(slot, list).await?;
+        // A slot lists the newest first: where it has more than was asked for, any of those that were there before may
+        // be missing, and it does no good to count them first, since others come meanwhile.
+        if keys.len() < many {
+            return Ok(users(link, &keys));
+        }
+        many *= 4;
     }
-    let mut list = cmd("CLUSTER");
-    // Those that come between the two questions need not be found.
-    list.arg("GETKEYSINSLOT").arg(slot).arg(many);
-    let keys: Vec<Vec<u8>> = link.run_at(slot, list).await?;
-    Ok(users(link, &keys))
 }
 
 async fn of_server(
