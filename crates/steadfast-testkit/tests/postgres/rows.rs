@@ -106,7 +106,7 @@ async fn one_bad_record_spoils_no_other() {
             done.into_iter().map(|done| done.err().map(|error| error.to_string())).collect()
         };
         assert_eq!(errors.iter().map(Option::is_some).collect::<Vec<_>>(), [false, true, true, false]);
-        assert!(errors[1].as_ref().unwrap().contains("metadata nested deeper"), "{errors:?}");
+        assert!(errors[1].as_ref().unwrap().contains("nested too deeply"), "{errors:?}");
         let of_server = errors[2].as_ref().unwrap();
         assert!(of_server.contains("23514") && !of_server.contains("secret-id"), "{of_server}");
         assert_eq!(storage.erase("a").await.unwrap() + storage.erase("z").await.unwrap(), 2);
