@@ -1,5 +1,6 @@
 //! The blocking client: a driver that waits for its storage where it stands.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,6 +16,7 @@ use steadfast_storage::{AsyncUserStorage, Claim, StorageError, StorageErrorKind,
 use crate::builder::{Builder, Limits};
 use crate::confirmed::{self, Confirmation, Confirmed};
 use crate::core::Core;
+use crate::counters::CampaignCounters;
 use crate::drive::{self, Call, Claims, Outcome};
 use crate::own_writes::{Noted, Overtaken, Writer};
 use crate::queue::threads::Worker;
@@ -109,6 +111,13 @@ impl Client {
     /// From now on decides under these settings; a decision under way ends under the ones it began with. The old ones.
     pub fn update_settings(&self, settings: Arc<Settings>) -> Arc<Settings> {
         self.core.settings.swap(&settings)
+    }
+
+    /// What was met in each campaign since the client was built: look-ups that found nothing or failed, and what came of
+    /// racing with others. Only campaigns in which there was any of it.
+    #[must_use]
+    pub fn counters(&self) -> BTreeMap<String, CampaignCounters> {
+        self.core.counters.read()
     }
 
     /// The policy in force.
@@ -223,7 +232,7 @@ impl Client {
     pub fn push<'a>(
         &'a self,
         user: &'a str,
-        properties: std::collections::BTreeMap<String, String>,
+        properties: BTreeMap<String, String>,
     ) -> Result<Push<'a>, CallError> {
         let push = verb::push(Request::new(self.settings(), user), properties)?;
         if !self.core.is_opted_out() {

@@ -9,6 +9,7 @@ use steadfast_engine::{Decision, Policy, Settings};
 use steadfast_storage::StorageError;
 
 use crate::core::{Core, Hook, OnStorageError};
+use crate::counters::Counters;
 use crate::event::EventSink;
 use crate::in_force::InForce;
 use crate::own_writes::{Memory, OwnWrites};
@@ -127,6 +128,7 @@ impl<S> Builder<S> {
 
     /// What both clients are made of.
     pub(crate) fn core(self, has_storage: bool) -> Core {
+        let counters = Arc::<Counters>::default();
         Core {
             settings: InForce::new(self.settings),
             policy: Policy { has_storage, ..self.policy },
@@ -134,7 +136,8 @@ impl<S> Builder<S> {
             events: self.events.filter(|_| !self.development_mode),
             hook: self.hook,
             on_error: self.on_error,
-            own: Arc::new(OwnWrites::new(self.memory)),
+            own: Arc::new(OwnWrites::new(self.memory, Arc::clone(&counters))),
+            counters,
             opted_out: AtomicBool::new(false),
         }
     }

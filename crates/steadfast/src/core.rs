@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use steadfast_engine::{Decision, Event, Policy};
 use steadfast_storage::StorageError;
 
+use crate::counters::Counters;
 use crate::event::EventSink;
 use crate::in_force::InForce;
 use crate::own_writes::OwnWrites;
@@ -23,6 +24,7 @@ pub(crate) struct Core {
     pub(crate) hook: Option<Hook>,
     pub(crate) on_error: OnStorageError,
     pub(crate) own: Arc<OwnWrites>,
+    pub(crate) counters: Arc<Counters>,
     pub(crate) opted_out: AtomicBool,
 }
 

@@ -82,15 +82,19 @@ impl<'a> Call<'a> {
         if self.core.traced { request.traced() } else { request }
     }
 
-    /// Brings what the storage answered to a question up to date with what this process has written. Why it could not
-    /// answer is logged.
-    pub(crate) fn bring_up_to_date(&mut self, need: &impl Question, answers: &mut [Answer]) {
-        for (key, answer) in need.keys().zip(&*answers) {
+    /// Takes in what the storage answered to a question: counts what it did not find, and logs why it could not say.
+    pub(crate) fn hear(&mut self, need: &impl Question, answers: &[Answer]) {
+        for (key, answer) in need.keys().zip(answers) {
+            self.core.counters.looked_up(key.campaign, answer);
             if let Answer::Failed(failure) = answer {
                 tracing::warn!(campaign = key.campaign, %failure, "a look-up failed");
                 self.unread.push(key.campaign.to_owned());
             }
         }
+    }
+
+    /// Brings what the storage answered to a question up to date with what this process has written.
+    pub(crate) fn bring_up_to_date(&mut self, need: &impl Question, answers: &mut [Answer]) {
         self.core.own.over(self.user, need.keys().map(|key| key.campaign).zip(answers.iter_mut()));
         for (key, answer) in need.keys().zip(answers) {
             if let Some(record) = self.adopted(key.campaign) {
@@ -184,7 +188,11 @@ impl<'a> Call<'a> {
     /// A decision that the storage has answered to, with its effects.
     pub(crate) fn confirmed<'d>(&self, decision: Decision<'d>) -> Confirmed<'d> {
         self.perform(&decision, Noted::Settled, || {});
-        Confirmed { confirmation: self.confirmation(&decision), decision }
+        let confirmation = self.confirmation(&decision);
+        if matches!(confirmation, Confirmation::Adopted) {
+            self.core.counters.adopted(decision.campaign().key());
+        }
+        Confirmed { confirmation, decision }
     }
 
     /// What is known about a decision's being stored, once the storage has answered to everything.
@@ -238,6 +246,9 @@ pub(crate) fn ask<Q: Question>(
         return ask_many(storage, call, need, may_be_behind);
     }
     let mut answer = need.keys().next().map(|key| storage.look_up(key.user, key.campaign));
+    if !matches!(answer, Some(Answer::Found(_))) {
+        call.hear(&need, answer.as_slice());
+    }
     if may_be_behind {
         call.bring_up_to_date(&need, answer.as_mut_slice());
     }
@@ -246,6 +257,7 @@ pub(crate) fn ask<Q: Question>(
 
 fn ask_many<Q: Question>(storage: &dyn UserStorage, call: &mut Call<'_>, need: Q, may_be_behind: bool) -> Step<Q> {
     let mut answers = storage.get_many(call.user, &campaigns(&need));
+    call.hear(&need, &answers);
     if may_be_behind {
         call.bring_up_to_date(&need, &mut answers);
     }

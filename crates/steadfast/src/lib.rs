@@ -4,6 +4,7 @@ pub mod blocking;
 mod builder;
 pub mod confirmed;
 mod core;
+mod counters;
 mod drive;
 pub mod event;
 mod in_force;
@@ -16,6 +17,7 @@ mod storage_config;
 
 pub use builder::{Builder, Limits};
 pub use confirmed::{Confirmation, Confirmed};
+pub use counters::CampaignCounters;
 pub use event::EventSink;
 pub use nonblocking::Client;
 pub use own_writes::Memory;

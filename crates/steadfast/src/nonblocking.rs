@@ -1,6 +1,7 @@
 //! The asynchronous client: a driver that awaits its storage. Method by method the same as the [blocking](crate::blocking)
 //! one.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,6 +20,7 @@ use tokio::runtime::Handle;
 use crate::builder::{Builder, Limits};
 use crate::confirmed::{self, Confirmation, Confirmed};
 use crate::core::Core;
+use crate::counters::CampaignCounters;
 use crate::drive::{self, Call, Claims, Outcome};
 use crate::own_writes::{Noted, Overtaken, Writer};
 use crate::queue::tasks::Worker;
@@ -128,6 +130,13 @@ impl Client {
     /// From now on decides under these settings; a decision under way ends under the ones it began with. The old ones.
     pub fn update_settings(&self, settings: Arc<Settings>) -> Arc<Settings> {
         self.core.settings.swap(&settings)
+    }
+
+    /// What was met in each campaign since the client was built: look-ups that found nothing or failed, and what came of
+    /// racing with others. Only campaigns in which there was any of it.
+    #[must_use]
+    pub fn counters(&self) -> BTreeMap<String, CampaignCounters> {
+        self.core.counters.read()
     }
 
     /// The policy in force.
@@ -242,7 +251,7 @@ impl Client {
     pub fn push<'a>(
         &'a self,
         user: &'a str,
-        properties: std::collections::BTreeMap<String, String>,
+        properties: BTreeMap<String, String>,
     ) -> Result<Push<'a>, CallError> {
         let push = verb::push(Request::new(self.settings(), user), properties)?;
         if !self.core.is_opted_out() {
@@ -401,6 +410,7 @@ impl Client {
                         let found = self.in_time(storage.get_many(call.user(), &campaigns)).await;
                         let mut answers = found.unwrap_or_else(|error| drive::failed(&error, campaigns.len()));
                         drop(campaigns);
+                        call.hear(&need, &answers);
                         call.bring_up_to_date(&need, &mut answers);
                         need.resume(answers)
                     }

@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use steadfast_engine::{Answer, Record, UserStorageData};
 use steadfast_storage::{Claim, Condition, Merged, Outcome, StorageError, merge};
 
+use crate::counters::Counters;
 use crate::drive::Claims;
 
 /// Users are spread over this many locks, so that threads rarely meet.
@@ -49,6 +50,7 @@ pub(crate) struct OwnWrites {
     clock: AtomicU64,
     failed_once: AtomicBool,
     memory: Memory,
+    counters: Arc<Counters>,
 }
 
 #[derive(Debug, Default)]
@@ -115,13 +117,14 @@ pub(crate) enum Writer<'w> {
 }
 
 impl OwnWrites {
-    pub(crate) fn new(memory: Memory) -> Self {
+    pub(crate) fn new(memory: Memory, counters: Arc<Counters>) -> Self {
         OwnWrites {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             clock: AtomicU64::new(0),
             failed_once: AtomicBool::new(false),
             memory,
+            counters,
         }
     }
 
@@ -157,7 +160,7 @@ impl OwnWrites {
                     let claim = own.put(claim, State::UnderWay);
                     let merged = write(claim.clone()).ok();
                     self.failed_once.fetch_or(merged.is_none(), Ordering::Relaxed);
-                    own.answered(claim, merged);
+                    self.take_in(own, claim, merged);
                 }
                 Writer::Worker => drop(own.put(claim, State::Waiting)),
                 Writer::Caller(claims) => claims.push(own.put(claim, State::UnderWay)),
@@ -182,7 +185,7 @@ impl OwnWrites {
     pub(crate) fn answered(&self, claim: Claim, merged: Merged) {
         let mut shard = self.shard(&claim.record.user_id);
         if let Some(own) = shard.users.get_mut(&*claim.record.user_id) {
-            own.answered(claim, Some(merged));
+            self.take_in(own, claim, Some(merged));
         }
     }
 
@@ -190,7 +193,7 @@ impl OwnWrites {
     pub(crate) fn failed(&self, claim: Claim) {
         let mut shard = self.shard(&claim.record.user_id);
         if let Some(own) = shard.users.get_mut(&*claim.record.user_id) {
-            own.answered(claim, None);
+            self.take_in(own, claim, None);
         }
     }
 
@@ -289,9 +292,17 @@ impl OwnWrites {
     pub(crate) fn settle(&self, user: &str, answers: impl Iterator<Item = (Claim, Option<Merged>)>) -> Noted {
         let mut shard = self.shard(user);
         let Some(own) = shard.users.get_mut(user) else { return Noted::Settled };
-        answers.for_each(|(claim, merged)| own.answered(claim, merged));
+        answers.for_each(|(claim, merged)| self.take_in(own, claim, merged));
         own.with_worker = own.writes.iter().any(|write| write.state == State::Waiting);
         if own.with_worker { Noted::Queue } else { Noted::Settled }
+    }
+
+    /// Takes in what the storage answered to one claim.
+    fn take_in(&self, own: &mut Own, claim: Claim, merged: Option<Merged>) {
+        if let Some(merged) = &merged {
+            self.counters.merged(&claim, merged);
+        }
+        own.answered(claim, merged);
     }
 
     /// What was written for a user, if it is not too long ago. What the storage has not answered to never is.

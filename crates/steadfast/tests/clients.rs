@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::{Duration, Instant};
@@ -14,7 +15,7 @@ use steadfast::storage::{
     AsyncUserStorage, MemoryStorage, Merged, StorageError, StorageErrorKind, UserStorage, Writes,
 };
 use steadfast::storage::{Claim, Outcome};
-use steadfast::{Client, Limits, blocking};
+use steadfast::{CampaignCounters, Client, Limits, blocking};
 
 /// What no machine needs, however busy: a test that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -298,6 +299,9 @@ fn a_confirmed_decision_adopts_the_winner_and_leaves_the_visitor_to_them() {
         assert_eq!(events.take().len(), expected_events, "the rival counted the visitor");
         // From then on it is what everybody sees here.
         assert_eq!(client.activate("ab", "Ashley", Options::NONE).unwrap().variation_name(), Some(rival));
+        let conflicts = u64::from(rival != "Control");
+        let expected = CampaignCounters { absent: 1, failed: 0, conflicts, adopted: 1 };
+        assert_eq!(client.counters(), BTreeMap::from([("ab".to_owned(), expected)]));
     }
 }
 
@@ -468,6 +472,7 @@ async fn a_storage_that_never_answers_costs_the_deadline_and_no_more() {
     assert_eq!(client.stored("Ashley").await.unwrap_err().kind(), StorageErrorKind::TimedOut);
     client.flush(PATIENCE).await.unwrap();
     assert_eq!(failures.load(Ordering::SeqCst), 2);
+    assert_eq!(client.counters()["ab"], CampaignCounters { failed: 2, ..CampaignCounters::default() });
     assert!(start.elapsed() < PATIENCE);
 }
 
