@@ -20,7 +20,7 @@ use steadfast_storage::{AsyncUserStorage, RedisOptions, RedisStorage};
 const ROUNDS: usize = 9;
 const CALLS: usize = 40_000;
 /// So many calls are under way on the one connection.
-const TOGETHER: usize = 256;
+const TOGETHER: usize = 64;
 
 /// What users look like.
 #[derive(Clone, Copy)]
@@ -177,6 +177,19 @@ async fn speed(users: usize) {
         .await
     };
     ratio("merge of a new user / a script of one HSETNX", merge, raw_script).await;
+    // As the clients and `write_behind` write: what waits goes together.
+    let merge_many = async |round: usize| {
+        let start = Instant::now();
+        for first in (0..CALLS).step_by(TOGETHER) {
+            let numbers = first..(first + TOGETHER).min(CALLS);
+            let claims = numbers.map(|call| claim(record(users + (2 * ROUNDS + round) * CALLS + call, 0, USUAL)));
+            let merged = storage.merge_many(claims.collect()).await;
+            merged.into_iter().for_each(|merged| drop(merged.unwrap()));
+        }
+        start.elapsed()
+    };
+    let raw_script = async |round: usize| raw_script(ROUNDS + round).await;
+    ratio("merges of new users, handed over together / scripts of one HSETNX", merge_many, raw_script).await;
     let busy = async |what: &str, command: &str| {
         let mut connection = raw.clone();
         let stats: String = cmd("INFO").arg("commandstats").query_async(&mut connection).await.unwrap();

@@ -10,7 +10,7 @@ use steadfast_engine::{GoalList, Record};
 use steadfast_storage::bridge::Waited;
 use steadfast_storage::merge::merge;
 use steadfast_storage::{
-    AsyncUserStorage, Claim, Condition, Cursor, RedisOptions, RedisStorage, StorageError, StorageErrorKind, UserStorage,
+    AsyncUserStorage, Claim, Condition, Cursor, Merged, Outcome, RedisOptions, RedisStorage, StorageError, StorageErrorKind, UserStorage,
 };
 use steadfast_testkit::conformance;
 use steadfast_testkit::servers::{Redis, RedisCluster, RedisSentinel};
@@ -175,19 +175,55 @@ async fn the_script_merges_as_the_function_does() {
     let storage = open(&server.url()).await;
     let mut random = Random(7);
     for round in 0..4_000 {
-        let mut expected = (random.below(4) != 0).then(|| random.record());
-        storage.erase("u").await.unwrap();
-        if let Some(stored) = &expected {
-            storage.set(stored.clone()).await.unwrap();
+        let users = ["u", "v", "w"];
+        let mut expected = users.map(|user| (random.below(4) != 0).then(|| of(user, random.record())));
+        for (user, stored) in users.iter().zip(&expected) {
+            storage.erase(user).await.unwrap();
+            if let Some(stored) = stored {
+                storage.set(stored.clone()).await.unwrap();
+            }
         }
-        let claims: Vec<Claim> = (0..=random.below(3)).map(|_| random.claim()).collect();
+        let claims: Vec<Claim> = (0..=random.below(6))
+            .map(|_| {
+                let claim = random.claim();
+                Claim { record: of(random.of(&users), claim.record), ..claim }
+            })
+            .collect();
         let answers = storage.merge_many(claims.clone()).await;
+        assert_eq!(answers.len(), claims.len());
         for (claim, answer) in claims.iter().zip(answers) {
-            let merged = merge(expected.as_ref(), claim);
+            let user = users.iter().position(|user| *user == claim.record.user_id).unwrap();
+            let merged = merge(expected[user].as_ref(), claim);
             assert_eq!(answer.unwrap(), merged, "round {round}: {claim:?} on {expected:?}");
-            expected = Some(merged.record);
+            expected[user] = Some(merged.record);
         }
-        assert_eq!(storage.get("u", "c").await.unwrap(), expected, "round {round}: {claims:?}");
+        for (user, expected) in users.iter().zip(expected) {
+            assert_eq!(storage.get(user, "c").await.unwrap(), expected, "round {round}: {claims:?}");
+        }
+    }
+}
+
+/// The claim of somebody who found nothing.
+fn first(user: &str, variation: &str) -> Claim {
+    let record = Record::new(user, "ab", variation);
+    Claim { record, goal: None, condition: Condition::Absent, was_read: true }
+}
+
+fn of(user: &str, record: Record) -> Record {
+    Record { user_id: user.to_owned(), ..record }
+}
+
+#[tokio::test]
+async fn a_batch_of_more_users_than_go_in_a_script_is_merged_in_order() {
+    let server = Redis::start();
+    let storage = open(&server.url()).await;
+    let users: Vec<String> = (0..150).map(|user| format!("user {user}")).collect();
+    let claims = ["First", "Second"].into_iter().flat_map(|variation| users.iter().map(move |user| first(user, variation)));
+    let merged = storage.merge_many(claims.collect()).await;
+    for (number, merged) in merged.into_iter().enumerate() {
+        let Merged { record, outcome, .. } = merged.unwrap();
+        assert_eq!((&record.user_id, &*record.variation_name), (&users[number % users.len()], "First"));
+        assert_eq!(outcome, if number < users.len() { Outcome::Claimed } else { Outcome::Kept });
     }
 }
 
@@ -381,6 +417,11 @@ async fn a_key_of_another_program_is_left_alone() {
     let _ = server.ask(&["SET", "steadfast:{Ashley}", "a text"]);
     check(&storage.get("Ashley", "ab").await.unwrap_err(), StorageErrorKind::Corrupt, &["another prefix"]);
     assert!(storage.set(Record::new("Ashley", "ab", "Control")).await.is_err());
+    let claims = ["Adam", "Ashley", "Ashley", "Zoe"].map(|user| first(user, "Control"));
+    let mut merged = storage.merge_many(claims.to_vec()).await;
+    assert_eq!(merged.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, false, true]);
+    check(&merged.swap_remove(1).unwrap_err(), StorageErrorKind::Corrupt, &["another prefix"]);
+    assert!(storage.get("Zoe", "ab").await.unwrap().is_some());
     assert_eq!(server.ask(&["GET", "steadfast:{Ashley}"]).trim(), "a text");
 }
 
@@ -389,8 +430,9 @@ async fn a_server_without_memory_is_full() {
     let server = Redis::start();
     let storage = open(&server.url()).await;
     let _ = server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
-    let error = storage.set(Record::new("Ashley", "ab", "Control")).await.unwrap_err();
-    check(&error, StorageErrorKind::Full, &["maxmemory"]);
+    let claim = first("Ashley", "Control");
+    check(&storage.set(claim.record.clone()).await.unwrap_err(), StorageErrorKind::Full, &["maxmemory"]);
+    check(&storage.merge(claim).await.unwrap_err(), StorageErrorKind::Full, &["maxmemory"]);
     assert_eq!(storage.get("Ashley", "ab").await.unwrap(), None);
 }
 
@@ -444,8 +486,13 @@ async fn records_go_after_their_retention() {
     let options = RedisOptions { retention: Some(Duration::from_millis(300)), ..patient() };
     let storage = RedisStorage::open(&server.url(), options).await.unwrap();
     storage.set(Record::new("Ashley", "ab", "Control")).await.unwrap();
-    let remaining: i64 = server.ask(&["PTTL", "steadfast:{Ashley}"]).trim().parse().unwrap();
-    assert!((1..=300).contains(&remaining), "{remaining}");
+    let claims = ["Adam", "Zoe"].map(|user| first(user, "Control"));
+    storage.merge_many(claims.to_vec()).await.into_iter().for_each(|merged| drop(merged.unwrap()));
+    for key in ["steadfast:{Ashley}", "steadfast:{Adam}", "steadfast:{Zoe}"] {
+        let remaining: i64 = server.ask(&["PTTL", key]).trim().parse().unwrap();
+        // -2: it is gone already.
+        assert!((1..=300).contains(&remaining) || remaining == -2, "{key}: {remaining}");
+    }
     let start = Instant::now();
     while storage.get("Ashley", "ab").await.unwrap().is_some() {
         assert!(start.elapsed() < PATIENCE);

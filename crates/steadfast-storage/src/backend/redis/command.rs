@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use redis::{Cmd, Script, cmd};
+use redis::{Cmd, FromRedisValue, ParsingError, RedisError, Script, Value, cmd, from_redis_value, make_extension_error};
 use steadfast_engine::Record;
 
 use super::value;
@@ -32,7 +32,7 @@ static ERASE_DIGEST: LazyLock<Script> = LazyLock::new(|| Script::new(ERASE));
 pub(super) struct Call<'c> {
     digest: &'static LazyLock<Script>,
     text: &'static str,
-    key: &'c [u8],
+    keys: &'c [Vec<u8>],
     arguments: &'c [Vec<u8>],
 }
 
@@ -45,15 +45,15 @@ impl Call<'_> {
         self.command("EVAL", self.text)
     }
 
-    /// The slot of a Cluster that the key lies in.
+    /// The slot of a Cluster that the keys lie in.
     pub(super) fn slot(&self) -> u16 {
-        slot(self.key)
+        self.keys.first().map_or(0, |key| slot(key))
     }
 
     fn command(&self, name: &str, script: &str) -> Cmd {
         let mut command = cmd(name);
-        command.arg(script).arg(1).arg(self.key);
-        self.arguments.iter().for_each(|argument| {
+        command.arg(script).arg(self.keys.len());
+        self.keys.iter().chain(self.arguments).for_each(|argument| {
             command.arg(&argument[..]);
         });
         command
@@ -104,8 +104,8 @@ pub(super) fn set(record: &Record, retention: Option<Duration>) -> Result<Vec<Ve
     Ok(vec![milliseconds(retention), record.campaign_key.clone().into(), value::encode(record)?.into()])
 }
 
-pub(super) fn set_call<'c>(key: &'c [u8], arguments: &'c [Vec<u8>]) -> Call<'c> {
-    Call { digest: &SET_DIGEST, text: SET, key, arguments }
+pub(super) fn set_call<'c>(key: &'c Vec<u8>, arguments: &'c [Vec<u8>]) -> Call<'c> {
+    Call { digest: &SET_DIGEST, text: SET, keys: std::slice::from_ref(key), arguments }
 }
 
 /// The arguments of a merge before those of its claims: see `merge.lua`.
@@ -113,11 +113,11 @@ pub(super) fn merge(retention: Option<Duration>) -> Vec<Vec<u8>> {
     vec![milliseconds(retention)]
 }
 
-/// The arguments of one claim.
+/// The arguments of one claim; whether it is the first of its user.
 ///
 /// # Errors
 /// When its record could not be read again.
-pub(super) fn claim(claim: &Claim) -> Result<[Vec<u8>; 3], StorageError> {
+pub(super) fn claim(claim: &Claim, is_first: bool) -> Result<[Vec<u8>; 3], StorageError> {
     let Claim { record, goal, condition, was_read: _ } = claim;
     let (condition, gone) = match condition {
         Condition::Absent => ('a', ""),
@@ -125,17 +125,42 @@ pub(super) fn claim(claim: &Claim) -> Result<[Vec<u8>; 3], StorageError> {
         Condition::Replaces(gone) => ('r', gone.as_str()),
         Condition::Unknown => ('u', ""),
     };
+    let condition = if is_first { condition.to_ascii_uppercase() } else { condition };
     let goal = goal.as_deref().unwrap_or_default();
     let rest = format!("{condition}{}:{goal}{gone}", goal.len());
     Ok([record.campaign_key.clone().into(), value::encode(record)?.into(), rest.into()])
 }
 
-pub(super) fn merge_call<'c>(key: &'c [u8], arguments: &'c [Vec<u8>]) -> Call<'c> {
-    Call { digest: &MERGE_DIGEST, text: MERGE, key, arguments }
+pub(super) fn merge_call<'c>(keys: &'c [Vec<u8>], arguments: &'c [Vec<u8>]) -> Call<'c> {
+    Call { digest: &MERGE_DIGEST, text: MERGE, keys, arguments }
 }
 
-pub(super) fn erase_call(key: &[u8]) -> Call<'_> {
-    Call { digest: &ERASE_DIGEST, text: ERASE, key, arguments: &[] }
+/// What `merge.lua` answers to a claim.
+pub(super) enum Before {
+    /// There was nothing.
+    Nothing,
+    /// There was this value.
+    Value(Vec<u8>),
+    /// The key is none of a user's.
+    Refused(RedisError),
+}
+
+impl FromRedisValue for Before {
+    fn from_redis_value(value: Value) -> Result<Before, ParsingError> {
+        Ok(match value {
+            Value::Nil => Before::Nothing,
+            Value::Array(errors) => {
+                let error: String = from_redis_value(Value::Array(errors)).map(|[error]: [String; 1]| error)?;
+                let (code, detail) = error.split_once(' ').unwrap_or((&error, ""));
+                Before::Refused(make_extension_error(code.to_owned(), Some(detail.to_owned())))
+            }
+            value => Before::Value(from_redis_value(value)?),
+        })
+    }
+}
+
+pub(super) fn erase_call(key: &Vec<u8>) -> Call<'_> {
+    Call { digest: &ERASE_DIGEST, text: ERASE, keys: std::slice::from_ref(key), arguments: &[] }
 }
 
 fn milliseconds(retention: Option<Duration>) -> Vec<u8> {

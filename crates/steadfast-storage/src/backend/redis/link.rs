@@ -145,7 +145,12 @@ impl Link {
     }
 
     fn read<R: FromRedisValue>(&self, answer: RedisResult<Value>) -> Result<R, StorageError> {
-        answer.and_then(|value| Ok(from_redis_value(value)?)).map_err(|error| into_error(&self.target, error))
+        answer.and_then(|value| Ok(from_redis_value(value)?)).map_err(|error| self.error(error))
+    }
+
+    /// What the server said, for the caller.
+    pub(super) fn error(&self, error: RedisError) -> StorageError {
+        into_error(&self.target, error)
     }
 
     async fn send(self: &Arc<Self>, command: impl AsyncFnOnce(Connection) -> RedisResult<Value>) -> RedisResult<Value> {

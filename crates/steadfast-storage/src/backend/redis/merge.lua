@@ -1,13 +1,16 @@
--- Merges claims of one user, in their order, in one step: what `merge::merge` says, on the form of `value.rs`.
+-- Merges claims of some users, each user's in their order, in one step: what `merge::merge` says, on the form of
+-- `value.rs`.
 --
--- KEYS[1]  the user's hash
--- ARGV[1]  after how many milliseconds the hash goes, or an empty text
+-- KEYS     the users' hashes
+-- ARGV[1]  after how many milliseconds a hash goes, or an empty text
 -- then for each claim three: campaign, the value of its record, and what else there is to it: the first letter of its
--- condition, the goal that it adds after the goal's length in bytes and a colon, the variation that is gone
+-- condition, the goal that it adds after the goal's length in bytes and a colon, the variation that is gone. The letter
+-- is a capital where the claim is the first one of the next hash.
 --
 -- Few arguments, since each costs the server a text; and no JSON.
 --
--- Answers with what was stored before each claim. Whoever asks merges once more, and so knows the rest.
+-- Answers with what was stored before each claim, or a list of one error where the key has something else. Whoever asks
+-- merges once more, and so knows the rest.
 
 -- What is stored after a claim meets what is there. Made where it is needed: a new user does without, and is the rule.
 local function merging()
@@ -126,8 +129,9 @@ local function merging()
 
   return function(stored, place)
     local value = ARGV[place + 1]
-    local condition, length, at = string.match(ARGV[place + 2], '^(%l)(%d+):()')
+    local condition, length, at = string.match(ARGV[place + 2], '^(%a)(%d+):()')
     local goal, gone = string.sub(ARGV[place + 2], at, at + length - 1), string.sub(ARGV[place + 2], at + length)
+    condition = string.lower(condition)
     local activates, wanted, complete, with = decode(value)
     local activated, variation, goals, meta = decode(stored)
     if not activated then
@@ -152,23 +156,33 @@ local function merging()
   end
 end
 
-local before, written, merge = {}, false, nil
+local before, merge, key, user = {}, nil, nil, 0
 for place = 2, #ARGV, 3 do
-  local campaign = ARGV[place]
-  if redis.call('HSETNX', KEYS[1], campaign, ARGV[place + 1]) == 1 then
-    before[#before + 1], written = false, true
-  else
-    local stored = redis.call('HGET', KEYS[1], campaign)
+  if string.byte(ARGV[place + 2]) < 97 then
+    user = user + 1
+    key = KEYS[user]
+  end
+  local campaign, written = ARGV[place], true
+  local new = redis.pcall('HSETNX', key, campaign, ARGV[place + 1])
+  if new == 1 then
+    before[#before + 1] = false
+  elseif new == 0 then
+    local stored = redis.call('HGET', key, campaign)
     merge = merge or merging()
     local after = merge(stored, place)
     before[#before + 1] = stored
-    if after ~= stored then
-      redis.call('HSET', KEYS[1], campaign, after)
-      written = true
+    written = after ~= stored
+    if written then
+      redis.call('HSET', key, campaign, after)
     end
+  elseif string.find(new.err, 'WRONGTYPE', 1, true) then
+    before[#before + 1], written = { new.err }, false
+  else
+    -- No write is taken now, so none was.
+    return new
   end
-end
-if written and ARGV[1] ~= '' then
-  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+  if written and ARGV[1] ~= '' then
+    redis.call('PEXPIRE', key, ARGV[1])
+  end
 end
 return before

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use redis::cmd;
 use steadfast_engine::{Answer, Record};
 
-use super::command;
+use super::command::{self, Before};
 use super::failure::flawed;
 use super::link::Link;
 use super::options::{RedisOptions, Target};
@@ -21,6 +21,9 @@ use crate::user_storage::{AsyncUserStorage, Writes};
 
 /// So many claims go in one batch: the users of it side by side on one connection.
 const TOGETHER: usize = 256;
+
+/// So many claims at least go in one script, if there are as many: others wait for a tenth of a millisecond meanwhile.
+const IN_A_SCRIPT: usize = 64;
 
 /// A storage in Redis or Valkey. Merging is atomic. It may be cloned; all of them share one connection.
 #[derive(Clone)]
@@ -93,19 +96,28 @@ impl RedisStorage {
         decode(user, campaign, value).map_err(|flaw| flawed(&self.link.place(), flaw))
     }
 
-    /// Merges claims of one user, in their order.
-    async fn merge_of(&self, claims: &[&Claim]) -> Vec<Result<Merged, StorageError>> {
-        let Some(first) = claims.first() else { return Vec::new() };
-        let key = self.key(&first.record.user_id);
+    /// Merges claims of some users, those of each together and in their order. The users lie where one command reaches
+    /// them.
+    async fn merge_of<'c>(&self, claims: &[&'c Claim]) -> Vec<Result<Merged, StorageError>> {
+        let (mut keys, mut of): (Vec<Vec<u8>>, Option<&str>) = (Vec::new(), None);
         let mut arguments = command::merge(self.link.options().retention);
+        let mut put = |claim: &'c Claim| {
+            let user = &*claim.record.user_id;
+            let is_first = of != Some(user);
+            arguments.extend(command::claim(claim, is_first)?);
+            if is_first {
+                keys.push(self.key(user));
+                of = Some(user);
+            }
+            Ok(())
+        };
         // One that cannot be kept does not keep the others from it.
-        let refused: Vec<Option<StorageError>> =
-            claims.iter().map(|claim| command::claim(claim).map(|one| arguments.extend(one)).err()).collect();
+        let refused: Vec<Option<StorageError>> = claims.iter().map(|claim| put(claim).err()).collect();
         let sent = refused.iter().filter(|error| error.is_none()).count();
         let before = if sent == 0 {
             Ok(Vec::new())
         } else {
-            self.link.run_script::<Vec<Option<Vec<u8>>>>(&command::merge_call(&key, &arguments)).await
+            self.link.run_script::<Vec<Before>>(&command::merge_call(&keys, &arguments)).await
         };
         let mut before = match before {
             Ok(before) if before.len() == sent => before.into_iter(),
@@ -120,8 +132,11 @@ impl RedisStorage {
                 return Err(error);
             }
             let Record { user_id, campaign_key, .. } = &claim.record;
-            let stored = before.next().flatten();
-            let stored = stored.map(|value| self.decoded(user_id, campaign_key, &value)).transpose()?;
+            let stored = match before.next() {
+                Some(Before::Value(value)) => Some(self.decoded(user_id, campaign_key, &value)?),
+                Some(Before::Refused(error)) => return Err(self.link.error(error)),
+                Some(Before::Nothing) | None => None,
+            };
             Ok(merge(stored.as_ref(), claim))
         });
         merged.collect()
@@ -188,13 +203,15 @@ impl AsyncUserStorage for RedisStorage {
     }
 
     async fn merge_many(&self, claims: Vec<Claim>) -> Vec<Result<Merged, StorageError>> {
-        // All of a user's in one script, which keeps their order.
+        // All of a user's in one script, which keeps their order, and more users with them where all lie on one server:
+        // a script costs it more than what there is to do in one.
         let mut places: Vec<usize> = (0..claims.len()).collect();
         places.sort_by(|one, other| claims[*one].record.user_id.cmp(&claims[*other].record.user_id));
-        let of_users = places.chunk_by(|one, other| claims[*one].record.user_id == claims[*other].record.user_id);
-        let merged = join_all(of_users.map(|places| {
-            let of_user: Vec<&Claim> = places.iter().map(|place| &claims[*place]).collect();
-            async move { self.merge_of(&of_user).await }
+        let at_least = if self.link.is_cluster() { 1 } else { IN_A_SCRIPT };
+        let scripts = of_whole_users(&places, at_least, |place| &claims[place].record.user_id);
+        let merged = join_all(scripts.into_iter().map(|places| {
+            let together: Vec<&Claim> = places.iter().map(|place| &claims[*place]).collect();
+            async move { self.merge_of(&together).await }
         }))
         .await;
         let mut merged: Vec<_> = places.into_iter().zip(merged.into_iter().flatten()).collect();
@@ -219,6 +236,21 @@ impl AsyncUserStorage for RedisStorage {
     fn writes(&self) -> Writes {
         Writes::Together(TOGETHER)
     }
+}
+
+/// Places in parts of so many at least, if there are as many, with all of a user's in one. They are sorted by user.
+fn of_whole_users<'p, 'u>(places: &'p [usize], at_least: usize, user: impl Fn(usize) -> &'u str) -> Vec<&'p [usize]> {
+    let (mut parts, mut rest) = (Vec::new(), places);
+    while !rest.is_empty() {
+        let mut end = at_least.clamp(1, rest.len());
+        while end < rest.len() && user(rest[end]) == user(rest[end - 1]) {
+            end += 1;
+        }
+        let (part, left) = rest.split_at(end);
+        parts.push(part);
+        rest = left;
+    }
+    parts
 }
 
 impl fmt::Debug for RedisStorage {
