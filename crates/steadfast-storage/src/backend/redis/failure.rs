@@ -82,6 +82,12 @@ pub(super) fn into_error(target: &Target, error: RedisError) -> StorageError {
     StorageError::new(kind, message).with_source(error)
 }
 
+/// Whether the server refuses to reach several users with one command, as a node of a Cluster does. It has done nothing.
+pub(super) fn is_cross_slot(error: &StorageError) -> bool {
+    let said = std::error::Error::source(error).and_then(|source| source.downcast_ref::<RedisError>());
+    said.is_some_and(|said| said.kind() == ErrorKind::Server(ServerErrorKind::CrossSlot))
+}
+
 fn is_about_tls(error: &RedisError) -> bool {
     let text = error.to_string();
     ["certificate", "Certificate", "InvalidContentType", "corrupt message", "handshake"]

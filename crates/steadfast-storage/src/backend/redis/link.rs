@@ -1,7 +1,7 @@
 //! The connection: one for all calls, since Redis answers in order and the calls share it; made by the first call, and
 //! anew by the next one after it broke.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -51,11 +51,14 @@ pub(super) struct Link {
     making: Arc<tokio::sync::Mutex<Making>>,
     /// How often it was tried to make one.
     tries: AtomicU64,
+    /// Whether one command reaches one user alone.
+    one_user: AtomicBool,
 }
 
 impl Link {
     pub(super) fn new(target: Target, options: RedisOptions) -> Self {
-        Link { target, options, current: Mutex::new(None), making: Arc::default(), tries: AtomicU64::new(0) }
+        let one_user = AtomicBool::new(matches!(target, Target::Cluster(_)));
+        Link { target, options, current: Mutex::new(None), making: Arc::default(), tries: AtomicU64::new(0), one_user }
     }
 
     pub(super) fn options(&self) -> &RedisOptions {
@@ -68,6 +71,16 @@ impl Link {
 
     pub(super) fn is_cluster(&self) -> bool {
         matches!(self.target, Target::Cluster(_))
+    }
+
+    /// Whether one command reaches one user alone, as far as is known.
+    pub(super) fn reaches_one_user(&self) -> bool {
+        self.one_user.load(Ordering::Relaxed)
+    }
+
+    /// One command reaches one user alone: the server is the node of a Cluster, whatever the URL says.
+    pub(super) fn found_to_reach_one_user(&self) {
+        self.one_user.store(true, Ordering::Relaxed);
     }
 
     /// Runs a command where its key is.

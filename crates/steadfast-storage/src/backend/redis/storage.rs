@@ -8,7 +8,7 @@ use redis::cmd;
 use steadfast_engine::{Answer, Record};
 
 use super::command::{self, Before};
-use super::failure::flawed;
+use super::failure::{flawed, is_cross_slot};
 use super::link::Link;
 use super::options::{RedisOptions, Target};
 use super::scan::{self, Scans};
@@ -125,6 +125,12 @@ impl RedisStorage {
                 let error = StorageError::new(StorageErrorKind::Other, "Redis answered to fewer claims");
                 return each(&error, claims.len());
             }
+            Err(error) if keys.len() > 1 && is_cross_slot(&error) => {
+                self.link.found_to_reach_one_user();
+                let users = claims.chunk_by(|one, other| one.record.user_id == other.record.user_id);
+                let merged = join_all(users.map(|claims| Box::pin(self.merge_of(claims)))).await;
+                return merged.into_iter().flatten().collect();
+            }
             Err(error) => return each(&error, claims.len()),
         };
         let merged = claims.iter().zip(refused).map(|(claim, refused)| {
@@ -207,7 +213,7 @@ impl AsyncUserStorage for RedisStorage {
         // a script costs it more than what there is to do in one.
         let mut places: Vec<usize> = (0..claims.len()).collect();
         places.sort_by(|one, other| claims[*one].record.user_id.cmp(&claims[*other].record.user_id));
-        let at_least = if self.link.is_cluster() { 1 } else { IN_A_SCRIPT };
+        let at_least = if self.link.reaches_one_user() { 1 } else { IN_A_SCRIPT };
         let scripts = of_whole_users(&places, at_least, |place| &claims[place].record.user_id);
         let merged = join_all(scripts.into_iter().map(|places| {
             let together: Vec<&Claim> = places.iter().map(|place| &claims[*place]).collect();
