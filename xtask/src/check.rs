@@ -104,13 +104,10 @@ pub(crate) fn bench() -> Outcome {
     run(&mut cargo(&["bench", "--package", "steadfast-engine", "--bench", "decide"]))?;
     run(&mut cargo(&["bench", "--package", "steadfast", "--bench", "lines"]))?;
     run(&mut cargo(&["bench", "--package", "steadfast", "--bench", "clients"]))?;
-    let storage = ["bench", "--package", "steadfast-storage", "--features", "redis,postgres", "--bench"];
-    run(cargo(&storage).arg("embedded"))?;
-    // Starts a server of its own.
-    run(cargo(&storage).arg("redis"))?;
-    match std::env::var_os("STEADFAST_POSTGRES") {
-        Some(_) => run(cargo(&storage).arg("postgres"))?,
-        None => run::say("\nNOT RUN: the bench of PostgreSQL, which takes a server's URL in STEADFAST_POSTGRES\n"),
+    run(&mut cargo(&["bench", "--package", "steadfast-storage", "--bench", "embedded"]))?;
+    // They start servers of their own.
+    for server in ["redis", "postgres"] {
+        run(cargo(&["bench", "--package", "steadfast-testkit", "--features", "golden", "--bench"]).arg(server))?;
     }
     run(&mut cargo(&["bench", "--package", "steadfast-engine", "--bench", "ratios"]))
 }

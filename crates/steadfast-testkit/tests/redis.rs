@@ -10,7 +10,8 @@ use steadfast_engine::{GoalList, Record};
 use steadfast_storage::bridge::Waited;
 use steadfast_storage::merge::merge;
 use steadfast_storage::{
-    AsyncUserStorage, Claim, Condition, Cursor, Merged, Outcome, RedisOptions, RedisStorage, StorageError, StorageErrorKind, UserStorage,
+    AsyncUserStorage, Claim, Condition, Cursor, Merged, Outcome, RedisOptions, RedisStorage, StorageError,
+    StorageErrorKind, UserStorage,
 };
 use steadfast_testkit::conformance;
 use steadfast_testkit::servers::{Redis, RedisCluster, RedisSentinel};
@@ -237,7 +238,8 @@ async fn a_batch_of_more_users_than_go_in_a_script_is_merged_in_order() {
     let server = Redis::start();
     let storage = open(&server.url()).await;
     let users: Vec<String> = (0..150).map(|user| format!("user {user}")).collect();
-    let claims = ["First", "Second"].into_iter().flat_map(|variation| users.iter().map(move |user| first(user, variation)));
+    let claims =
+        ["First", "Second"].into_iter().flat_map(|variation| users.iter().map(move |user| first(user, variation)));
     let merged = storage.merge_many(claims.collect()).await;
     for (number, merged) in merged.into_iter().enumerate() {
         let Merged { record, outcome, .. } = merged.unwrap();

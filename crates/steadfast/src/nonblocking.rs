@@ -248,11 +248,7 @@ impl Client {
     ///
     /// # Errors
     /// What the caller got wrong.
-    pub fn push<'a>(
-        &'a self,
-        user: &'a str,
-        properties: BTreeMap<String, String>,
-    ) -> Result<Push<'a>, CallError> {
+    pub fn push<'a>(&'a self, user: &'a str, properties: BTreeMap<String, String>) -> Result<Push<'a>, CallError> {
         let push = verb::push(Request::new(self.settings(), user), properties)?;
         if !self.core.is_opted_out() {
             self.core.send(&Event::Push(&push));

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 
 use super::lease::Lease;
 use super::row::{Fields, Flaw, Stored, Written, get};
 use super::statements::Statements;
 use crate::error::StorageError;
-use crate::merge::{Claim, Merged, merge};
+use crate::merge::{Claim, Condition, Merged, merge};
 
 /// A claim, and how it is written.
 pub(super) struct Wanted<'c> {
@@ -36,10 +37,15 @@ pub(super) async fn merge_apart(
     wanted: &[&Wanted<'_>],
 ) -> Vec<Result<Merged, StorageError>> {
     let mut became: Vec<Became> = wanted.iter().map(|_| None).collect();
+    // Whether something is there, as far as is known: then it is read first.
+    let mut taken: Vec<bool> = wanted
+        .iter()
+        .map(|wanted| matches!(wanted.claim.condition, Condition::Stored | Condition::Replaces(_)))
+        .collect();
     let mut left: Vec<usize> = (0..wanted.len()).collect();
     let mut failure = None;
     while failure.is_none() && !left.is_empty() {
-        failure = turn(lease, statements, wanted, &left, &mut became).await.err();
+        failure = turn(lease, statements, wanted, &left, &mut taken, &mut became).await.err();
         left.retain(|number| became[*number].is_none());
     }
     let failed = |failure: &Option<StorageError>| {
@@ -53,34 +59,32 @@ async fn turn(
     statements: &Statements,
     wanted: &[&Wanted<'_>],
     left: &[usize],
+    taken: &mut [bool],
     became: &mut [Became],
 ) -> Result<(), StorageError> {
     let numbers: HashMap<(&str, &str), usize> =
         left.iter().map(|number| (wanted[*number].written.place.key(), *number)).collect();
     let number_of = |row: &Row| numbers.get(&(get(row, 0).ok()?, get(row, 1).ok()?)).copied();
-    let rows = claim(lease, statements, left.iter().map(|number| wanted[*number])).await?;
-    let mut there = Vec::new();
-    for (row, number) in rows.iter().filter_map(|row| Some((row, number_of(row)?))) {
-        if get(row, 2).unwrap_or_default() {
+    let those = |numbers: Vec<usize>| numbers.into_iter().map(|number| wanted[number]).collect::<Vec<_>>();
+    let free = left.iter().copied().filter(|number| !taken[*number]).collect();
+    for row in claim(lease, statements, &those(free)).await? {
+        if let Some(number) = number_of(&row) {
             became[number] = Some(Ok(merge(None, wanted[number].claim)));
-        } else {
-            there.push((number, Stored::at(row, 3)));
         }
     }
+    let not_claimed: Vec<usize> = left.iter().copied().filter(|number| became[*number].is_none()).collect();
+    for number in &not_claimed {
+        taken[*number] = false;
+    }
     let mut changes = Vec::new();
-    for (number, stored) in there {
-        if became[number].is_some() {
-            // It was erased, and the place claimed.
-            continue;
-        }
-        match met(number, stored, wanted[number].claim) {
+    for row in read(lease, statements, &those(not_claimed)).await? {
+        let Some(number) = number_of(&row) else { continue };
+        taken[number] = true;
+        match met(number, Stored::at(&row, 4), wanted[number].claim) {
             Ok(Met::Changes(change)) => changes.push(change),
             Ok(Met::Stays(merged)) => became[number] = Some(Ok(merged)),
             Err(Flaw) => became[number] = Some(Err(lease.shown().flawed())),
         }
-    }
-    if changes.is_empty() {
-        return Ok(());
     }
     // They came in the order in which the rows were found.
     changes.sort_unstable_by_key(|change| change.number);
@@ -107,13 +111,40 @@ fn met(number: usize, there: Result<Stored, Flaw>, claim: &Claim) -> Result<Met,
     Ok(if merged.record == record { Met::Stays(merged) } else { Met::Changes(Change { number, there, merged }) })
 }
 
-async fn claim<'w>(
+/// Claims what is empty: the places of those.
+async fn claim(
     lease: &mut Lease<'_>,
     statements: &Statements,
-    wanted: impl Iterator<Item = &'w Wanted<'w>> + Clone,
+    wanted: &[&Wanted<'_>],
 ) -> Result<Vec<Row>, StorageError> {
-    let columns = Columns::of(wanted.map(|wanted| &wanted.written));
-    lease.query(&statements.claim, &columns.given()).await
+    match wanted {
+        [] => Ok(Vec::new()),
+        [one] => lease.query(&statements.claim, &given(&one.written)).await,
+        many => {
+            let columns = Columns::of(many.iter().map(|wanted| &wanted.written));
+            lease.query(&statements.claim_many, &columns.given()).await
+        }
+    }
+}
+
+/// What is there.
+async fn read(
+    lease: &mut Lease<'_>,
+    statements: &Statements,
+    wanted: &[&Wanted<'_>],
+) -> Result<Vec<Row>, StorageError> {
+    let places = wanted.iter().map(|wanted| wanted.written.place.key());
+    match wanted {
+        [] => Ok(Vec::new()),
+        [one] => {
+            let (user, campaign) = one.written.place.key();
+            lease.query(&statements.get, &[&user, &campaign]).await
+        }
+        _ => {
+            let (users, campaigns): (Vec<&str>, Vec<&str>) = places.unzip();
+            lease.query(&statements.read, &[&users, &campaigns]).await
+        }
+    }
 }
 
 /// Tries to change what is there; the places where it was still the same. A change that cannot be written fails alone.
@@ -135,21 +166,56 @@ async fn change(
             Err(error) => became[change.number] = Some(Err(error)),
         }
     }
-    let (users, campaigns): (Vec<&str>, Vec<&str>) = places.into_iter().unzip();
-    let (was, is) = (FieldColumns::of(was.iter()), FieldColumns::of(is.iter()));
-    let given: [&(dyn tokio_postgres::types::ToSql + Sync); 10] = [
-        &users,
-        &campaigns,
-        &was.variations,
-        &was.goals,
-        &was.activated,
-        &was.meta_data,
-        &is.variations,
-        &is.goals,
-        &is.activated,
-        &is.meta_data,
-    ];
-    lease.query(&statements.change, &given).await
+    match (&places[..], &was[..], &is[..]) {
+        ([], ..) => Ok(Vec::new()),
+        ([(user, campaign)], [was], [is]) => {
+            let given: [&(dyn ToSql + Sync); 10] = [
+                user,
+                campaign,
+                &was.variation,
+                &was.goals,
+                &was.activated,
+                &was.meta_data,
+                &is.variation,
+                &is.goals,
+                &is.activated,
+                &is.meta_data,
+            ];
+            lease.query(&statements.change, &given).await
+        }
+        _ => {
+            let (users, campaigns): (Vec<&str>, Vec<&str>) = places.into_iter().unzip();
+            let (was, is) = (FieldColumns::of(was.iter()), FieldColumns::of(is.iter()));
+            let given: [&(dyn ToSql + Sync); 10] = [
+                &users,
+                &campaigns,
+                &was.variations,
+                &was.goals,
+                &was.activated,
+                &was.meta_data,
+                &is.variations,
+                &is.goals,
+                &is.activated,
+                &is.meta_data,
+            ];
+            lease.query(&statements.change_many, &given).await
+        }
+    }
+}
+
+/// One row, in the order of the statements `set` and `claim`.
+pub(super) fn given<'r>(row: &'r Written<'_>) -> [&'r (dyn ToSql + Sync); 8] {
+    let Written { place, fields } = row;
+    [
+        &place.user.short,
+        &place.campaign.short,
+        &place.user.long,
+        &place.campaign.long,
+        &fields.variation,
+        &fields.goals,
+        &fields.activated,
+        &fields.meta_data,
+    ]
 }
 
 /// Rows as columns, which is how a statement is given several.
@@ -180,8 +246,8 @@ impl<'r> Columns<'r> {
         }
     }
 
-    /// In the order of the statements `set` and `claim`.
-    pub(super) fn given(&self) -> [&(dyn tokio_postgres::types::ToSql + Sync); 8] {
+    /// In the order of the statements `set_many` and `claim_many`.
+    pub(super) fn given(&self) -> [&(dyn ToSql + Sync); 8] {
         let fields = &self.fields;
         [
             &self.users,

@@ -22,11 +22,12 @@
 //!
 //! # Merging
 //!
-//! [`merge`](mod@crate::merge) is written once, in Rust. One statement inserts the claims whose places are empty, and
-//! answers what stands in the others. Where a merge changes what stands there, a second statement writes it, if it is
-//! still what was merged with; otherwise the claim begins anew with what is there now. So of many writers at one moment
-//! somebody always gets on; and a claim that changes nothing writes nothing. Rows are locked in the order of their keys,
-//! so that batches wait for each other, and never in a circle.
+//! [`merge`](mod@crate::merge) is written once, in Rust. One statement inserts the claims whose places are empty, which is
+//! all there is to do for a new user. What stands in the other places is read. Where a merge changes that, a last statement
+//! writes it, if it is still what was merged with; otherwise the claim begins anew with what is there now. So of many
+//! writers at one moment somebody always gets on; and a claim that changes nothing writes nothing. A claim whose writer
+//! knew of a record begins with reading. Rows are locked in the order of their keys, so that batches wait for each other,
+//! and never in a circle.
 //!
 //! # Deadlines
 //!

@@ -1,4 +1,5 @@
-//! The SQL, made once for the name of the table.
+//! The SQL, made once for the name of the table. What is for one row has a plan of its own: that of several looks at every
+//! part of the table.
 
 /// The columns of a row's place, as `row::record` reads them.
 const PLACE: &str = "user_id, campaign_key, long_user_id, long_campaign_key";
@@ -12,14 +13,20 @@ pub(super) struct Statements {
     pub(super) get: String,
     /// One user's places in several campaigns.
     pub(super) get_many: String,
-    /// Keeps rows, over what is there.
+    /// What stands in several places.
+    pub(super) read: String,
+    /// Keeps a row, over what is there.
     pub(super) set: String,
-    /// Keeps the rows whose places are empty: those come back without fields. What stands in the other places comes back
-    /// with them, unless it came there while the statement ran. What was claimed may come back in both ways, if another
-    /// row was erased there meanwhile.
+    /// The same for several.
+    pub(super) set_many: String,
+    /// Keeps a row whose place is empty: its place, and nothing where it is not.
     pub(super) claim: String,
-    /// Changes rows that are still as they were: the places of those.
+    /// The same for several.
+    pub(super) claim_many: String,
+    /// Changes a row that is still as it was: its place, and nothing where it is not.
     pub(super) change: String,
+    /// The same for several.
+    pub(super) change_many: String,
     /// All of a user.
     pub(super) records_of: String,
     /// Erases all of a user.
@@ -39,26 +46,31 @@ impl Statements {
             "unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[], $8::text[]) \
              WITH ORDINALITY AS given ({row}, number)"
         );
-        let insert = format!("INSERT INTO {table} ({row}) SELECT {row} FROM {given} ORDER BY number");
+        let one = format!("INSERT INTO {table} ({row}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)");
+        let many = format!("INSERT INTO {table} ({row}) SELECT {row} FROM {given} ORDER BY number");
+        let set = "ON CONFLICT (user_id, campaign_key) DO UPDATE SET variation_name = excluded.variation_name, \
+                   goals = excluded.goals, activated = excluded.activated, meta_data = excluded.meta_data";
+        let claim = "ON CONFLICT (user_id, campaign_key) DO NOTHING RETURNING user_id, campaign_key";
+        let there = "there.user_id, there.campaign_key, there.long_user_id, there.long_campaign_key, \
+                     there.variation_name, there.goals, there.activated, there.meta_data";
         Statements {
             get: format!("SELECT {row} FROM {table} WHERE user_id = $1 AND campaign_key = $2"),
             get_many: format!("SELECT {row} FROM {table} WHERE user_id = $1 AND campaign_key = ANY ($2)"),
-            set: format!(
-                "{insert} ON CONFLICT (user_id, campaign_key) DO UPDATE SET variation_name = excluded.variation_name, \
-                 goals = excluded.goals, activated = excluded.activated, meta_data = excluded.meta_data"
-            ),
-            claim: format!(
-                "WITH claimed AS ({insert} ON CONFLICT (user_id, campaign_key) DO NOTHING \
-                 RETURNING user_id, campaign_key) \
-                 SELECT user_id, campaign_key, true, NULL::text, NULL::text, NULL::bool, NULL::text FROM claimed \
-                 UNION ALL \
-                 SELECT there.user_id, there.campaign_key, false, \
-                 there.variation_name, there.goals, there.activated, there.meta_data \
-                 FROM unnest($1::text[], $2::text[]) AS asked (user_id, campaign_key) \
+            read: format!(
+                "SELECT {there} FROM unnest($1::text[], $2::text[]) AS asked (user_id, campaign_key) \
                  JOIN {table} AS there \
                  ON there.user_id = asked.user_id AND there.campaign_key = asked.campaign_key"
             ),
+            set: format!("{one} {set}"),
+            set_many: format!("{many} {set}"),
+            claim: format!("{one} {claim}"),
+            claim_many: format!("{many} {claim}"),
             change: format!(
+                "UPDATE {table} SET variation_name = $7, goals = $8, activated = $9, meta_data = $10 \
+                 WHERE user_id = $1 AND campaign_key = $2 AND variation_name = $3 AND goals = $4 AND activated = $5 \
+                 AND meta_data IS NOT DISTINCT FROM $6 RETURNING user_id, campaign_key"
+            ),
+            change_many: format!(
                 "WITH held AS (SELECT given.* FROM unnest($1::text[], $2::text[], \
                  $3::text[], $4::text[], $5::bool[], $6::text[], $7::text[], $8::text[], $9::bool[], $10::text[]) \
                  WITH ORDINALITY AS given (user_id, campaign_key, was_variation, was_goals, was_activated, \

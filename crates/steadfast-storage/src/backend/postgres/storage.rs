@@ -6,7 +6,7 @@ use std::fmt;
 use steadfast_engine::{Answer, Record};
 use tokio_postgres::Row;
 
-use super::claims::{Columns, Wanted, merge_apart};
+use super::claims::{Columns, Wanted, given, merge_apart};
 use super::failure::is_of_its_own;
 use super::lease::Lease;
 use super::open::{self, Opened};
@@ -17,7 +17,7 @@ use super::text;
 use crate::error::{StorageError, StorageErrorKind};
 use crate::merge::{Claim, Merged};
 use crate::page::{Cursor, Page};
-use crate::several::each;
+use crate::several::{each, failed};
 use crate::user_storage::{AsyncUserStorage, Writes};
 
 /// No page of a scan has more records, however many are wanted: one is read within the deadline.
@@ -92,8 +92,11 @@ impl PostgresStorage {
 
     /// Sets rows, no two of which are for one place.
     async fn set_apart(&self, lease: &mut Lease<'_>, rows: &[&Written<'_>]) -> Result<(), StorageError> {
-        let columns = Columns::of(rows.iter().copied());
-        lease.execute(&self.statements.set, &columns.given()).await.map(drop)
+        let done = match rows {
+            [one] => lease.execute(&self.statements.set, &given(one)).await,
+            many => lease.execute(&self.statements.set_many, &Columns::of(many.iter().copied()).given()).await,
+        };
+        done.map(drop)
     }
 
     /// The same, each by itself where something in one of them may have spoiled it for all.
@@ -156,17 +159,16 @@ impl AsyncUserStorage for PostgresStorage {
         let keys: Vec<_> = campaigns.iter().map(|campaign| text::key(campaign)).collect();
         let shorts: Vec<&str> = keys.iter().map(|key| &*key.short).collect();
         let found = async { self.lease().await?.query(&self.statements.get_many, &[&&*user.short, &shorts]).await };
-        let failed = |error: &StorageError| Answer::Failed(error.again().into());
         let rows = match found.await {
             Ok(rows) => rows,
-            Err(error) => return vec![failed(&error); campaigns.len()],
+            Err(error) => return failed(error, campaigns.len()),
         };
         let by_key = |row| Some((row::get::<&str>(row, 1).ok()?, row));
         let by_key: HashMap<&str, &Row> = rows.iter().filter_map(by_key).collect();
         let answer = |short: &&str| match by_key.get(short).map(|row| self.record(row)) {
             None => Answer::Absent,
             Some(Ok(record)) => Some(record).into(),
-            Some(Err(error)) => failed(&error),
+            Some(Err(error)) => Answer::Failed(error.into()),
         };
         shorts.iter().map(answer).collect()
     }

@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use redis::{Cmd, FromRedisValue, ParsingError, RedisError, Script, Value, cmd, from_redis_value, make_extension_error};
+use redis::{
+    Cmd, FromRedisValue, ParsingError, RedisError, Script, Value, cmd, from_redis_value, make_extension_error,
+};
 use steadfast_engine::Record;
 
 use super::value;

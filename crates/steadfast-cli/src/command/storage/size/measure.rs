@@ -26,7 +26,7 @@ const ERASERS: usize = 128;
 pub(super) fn run(arguments: &Arguments, url: &StorageUrl) -> Result<(), Failure> {
     let Some(file) = url.file() else {
         return Err(Failure::new(format!(
-            "`{url}` is no file: what a server takes is measured by `cargo bench -p steadfast-storage --features redis \
+            "`{url}` is no file: what a server takes is measured by `cargo bench -p steadfast-testkit --features golden \
              --bench redis`, on one of its own"
         )));
     };

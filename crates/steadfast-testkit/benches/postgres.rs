@@ -1,13 +1,10 @@
-//! What the storage on a PostgreSQL server costs in units of its client alone, in turns on one machine, 64 at once:
-//! `STEADFAST_POSTGRES=postgres://USER:PASSWORD@HOST/DATABASE cargo bench -p steadfast-storage --features postgres --bench
-//! postgres`. It fills the table `steadfast_bench` there, and empties it first.
+//! `cargo bench -p steadfast-testkit --features golden --bench postgres`: what the storage on a PostgreSQL server costs in
+//! units of its client alone, in turns on one machine, 64 calls at once.
+//!
+//! It starts a server of its own, which commits to the disk as servers do. `STEADFAST_POSTGRES=postgres://…` names another
+//! one: then it fills the table `steadfast_bench` there, and empties it first.
 
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a benchmark prints what it measured"
-)]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints what it measured")]
 
 use std::future::Future;
 use std::sync::Arc;
@@ -17,6 +14,7 @@ use std::time::Instant;
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use steadfast_engine::Record;
 use steadfast_storage::{AsyncUserStorage, Claim, Condition, PostgresOptions, PostgresStorage};
+use steadfast_testkit::servers::Postgres;
 use tokio_postgres::NoTls;
 
 const AT_ONCE: usize = 64;
@@ -34,7 +32,8 @@ const CLAIM_MANY: &str = "INSERT INTO steadfast_bench (user_id, campaign_key, va
                           SELECT unnest($1::text[]), 'ab', 'Control', '', true ON CONFLICT DO NOTHING";
 
 fn main() {
-    let url = std::env::var("STEADFAST_POSTGRES").expect("STEADFAST_POSTGRES is the URL of a database");
+    let own = std::env::var("STEADFAST_POSTGRES").is_err().then(Postgres::start);
+    let url = own.as_ref().map_or_else(|| std::env::var("STEADFAST_POSTGRES").unwrap(), Postgres::database);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(measure(&url));
 }

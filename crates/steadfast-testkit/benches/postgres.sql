@@ -1,6 +1,6 @@
 -- What a record takes in PostgreSQL: `psql -v users=100000 -v campaigns=5 -f postgres.sql DATABASE`, on an empty database
--- of a server that does nothing else. The table and the statement of a claim are those of the backend; users come in no
--- order, 200 records a statement, as a busy client writes them. Needs the right to CREATE, and to CHECKPOINT.
+-- of a server that does nothing else. The table and the statements are the backend's, written once more by hand; users
+-- come in no order, 200 records a statement, as a busy client writes them. Needs the right to CREATE, and to CHECKPOINT.
 
 \set ON_ERROR_STOP on
 \set QUIET on

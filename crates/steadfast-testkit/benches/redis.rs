@@ -1,13 +1,10 @@
-//! `cargo bench -p steadfast-storage --features redis --bench redis`: what a user takes in Redis, and what a call costs
+//! `cargo bench -p steadfast-testkit --features golden --bench redis`: what a user takes in Redis, and what a call costs
 //! beside the client library's own commands.
 //!
-//! It starts `redis-server` on a free port, without files. `-- 1000000` fills it with as many users, 100,000 unless told
-//! otherwise.
+//! It starts servers of its own, without files. `-- 1000000` fills them with as many users, 100,000 unless told otherwise.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and fails by panicking")]
 
-use std::net::{Ipv4Addr, TcpListener};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -16,6 +13,7 @@ use redis::{Script, cmd};
 use steadfast_engine::{GoalList, Record};
 use steadfast_storage::merge::{Claim, Condition};
 use steadfast_storage::{AsyncUserStorage, RedisOptions, RedisStorage};
+use steadfast_testkit::servers::Redis;
 
 const ROUNDS: usize = 9;
 const CALLS: usize = 40_000;
@@ -36,15 +34,6 @@ struct Shape {
 }
 
 const USUAL: Shape = Shape { id: 20, campaigns: 1, goals: 1, prefix: "steadfast:", expires: false, compact: 64 };
-
-struct Server(Child, u16);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 fn main() {
     let users = std::env::args().find_map(|argument| argument.parse().ok()).unwrap_or(100_000);
@@ -98,10 +87,7 @@ async fn size(shape: Shape, users: usize, cluster: bool) {
     let start = Instant::now();
     let () = cmd("SAVE").query_async(&mut raw).await.unwrap();
     let saved = start.elapsed();
-    let folder: (String, String) = cmd("CONFIG").arg("GET").arg("dir").query_async(&mut raw).await.unwrap();
-    let file = std::path::Path::new(&folder.1).join(format!("{}.rdb", server.1));
-    let dump = usize::try_from(std::fs::metadata(&file).unwrap().len()).unwrap();
-    std::fs::remove_file(&file).unwrap();
+    let dump = usize::try_from(std::fs::metadata(server.folder().join("dump.rdb")).unwrap().len()).unwrap();
     let Shape { id, campaigns, goals, prefix, expires, compact } = shape;
     println!(
         "{id:>8} {campaigns:>9} {goals:>6} {:>6} {expires:>8} {compact:>7} {:>7} {:>7} {:>7} {one:>18}  {encoding}, \
@@ -271,40 +257,38 @@ fn claim(record: Record) -> Claim {
     Claim { record, goal: None, condition: Condition::Absent, was_read: true }
 }
 
-fn storage(server: &Server, shape: Shape) -> RedisStorage {
+fn storage(server: &Redis, shape: Shape) -> RedisStorage {
     let retention = shape.expires.then(|| Duration::from_secs(90 * 86_400));
     let answer = Duration::from_secs(60);
     let options = RedisOptions { prefix: shape.prefix.to_owned(), retention, answer, ..RedisOptions::default() };
-    RedisStorage::new(&format!("redis://127.0.0.1:{}", server.1), options).unwrap()
+    RedisStorage::new(&server.url(), options).unwrap()
 }
 
-async fn start(compact: usize, cluster: bool) -> (Server, MultiplexedConnection) {
-    let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-    let (port_text, compact, file) = (port.to_string(), compact.to_string(), format!("{port}.rdb"));
-    let child = Command::new("redis-server")
-        .args(["--port", &port_text, "--save", "", "--appendonly", "no", "--dbfilename", &file])
-        .args(["--hash-max-listpack-value", &compact])
-        .args(["--cluster-enabled", if cluster { "yes" } else { "no" }])
-        .args(["--cluster-config-file", &format!("{port}.conf")])
-        .current_dir(std::env::temp_dir())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let server = Server(child, port);
-    let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
+async fn start(compact: usize, cluster: bool) -> (Redis, MultiplexedConnection) {
+    let compact = compact.to_string();
+    let cluster_enabled = if cluster { "yes" } else { "no" };
+    let server = Redis::start_with(&[
+        "--appendonly",
+        "no",
+        "--hash-max-listpack-value",
+        &compact,
+        "--cluster-enabled",
+        cluster_enabled,
+    ]);
+    let client = redis::Client::open(server.url()).unwrap();
     let config = redis::AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(60)));
-    let begun = Instant::now();
-    let mut connection = loop {
-        match client.get_multiplexed_async_connection_with_config(&config).await {
-            Ok(connection) => break connection,
-            Err(error) => assert!(begun.elapsed() < Duration::from_secs(20), "{error}"),
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    };
+    let mut connection = client.get_multiplexed_async_connection_with_config(&config).await.unwrap();
     if cluster {
         let () = cmd("CLUSTER").arg("ADDSLOTSRANGE").arg(0).arg(16_383).query_async(&mut connection).await.unwrap();
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        let _ = std::fs::remove_file(std::env::temp_dir().join(format!("{port}.conf")));
+        let begun = Instant::now();
+        loop {
+            let state: String = cmd("CLUSTER").arg("INFO").query_async(&mut connection).await.unwrap();
+            if state.contains("cluster_state:ok") {
+                break;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "{state}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
     (server, connection)
 }
