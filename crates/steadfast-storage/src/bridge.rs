@@ -166,6 +166,19 @@ impl<S: AsyncUserStorage + 'static> Waited<S> {
         self
     }
 
+    /// Runs something on the storage's thread that is no call of a storage, its orderly end say, and waits for it.
+    ///
+    /// # Errors
+    /// [`TimedOut`](StorageErrorKind::TimedOut) when it takes longer; it goes on all the same. [`Other`
+    /// ](StorageErrorKind::Other) when it panics.
+    pub fn call<R, F>(&self, deadline: Duration, work: impl FnOnce(Arc<S>) -> F) -> Result<R, StorageError>
+    where
+        R: Send + 'static,
+        F: Future<Output = R> + Send + 'static,
+    {
+        self.wait(deadline, false, work)
+    }
+
     /// Waits for `work`, at most until the deadline.
     fn wait<R, F>(&self, deadline: Duration, gives_up: bool, work: impl FnOnce(Arc<S>) -> F) -> Result<R, StorageError>
     where

@@ -5,9 +5,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use steadfast::StorageConfig;
-use steadfast_engine::{GoalList, Record};
+use steadfast::{Client, StorageConfig};
+use steadfast_engine::{GoalList, Options, Record, Settings};
 use steadfast_storage::bridge::Waited;
+use steadfast_storage::layer::write_behind::{Journal, WriteBehindOptions};
 use steadfast_storage::merge::merge;
 use steadfast_storage::{
     AsyncUserStorage, Claim, Condition, Cursor, Merged, Outcome, RedisOptions, RedisStorage, StorageError,
@@ -561,6 +562,59 @@ async fn a_server_that_says_nothing_is_not_waited_for_and_comes_back() {
 }
 
 /// Waits until Ashley is found again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_server_that_is_down_does_not_get_is_journaled_and_sent_when_it_is_back() {
+    let mut server = Redis::start();
+    let (url, folder) = (server.url(), tempfile::tempdir().unwrap());
+    let open = || async {
+        let options = WriteBehindOptions {
+            journal: Journal::Always(folder.path().join("journal")),
+            back_off: Duration::from_millis(10),
+            longest_back_off: Duration::from_millis(100),
+            ..WriteBehindOptions::default()
+        };
+        let config = StorageConfig::from_url(&url).unwrap().look_up(Duration::from_millis(500));
+        config.open_write_behind(options).await.unwrap()
+    };
+    let storage = open().await;
+    let client = Client::builder(settings()).storage(Arc::clone(&storage)).build();
+    client.activate("ab", "Ashley", Options::NONE).await.unwrap();
+    client.flush(PATIENCE).await.unwrap();
+    storage.flush(PATIENCE).await.unwrap();
+    server.kill();
+    for user in ["Adam", "Eve"] {
+        let decision = client.activate("ab", user, Options::NONE).await.unwrap();
+        assert!(decision.variation_name().is_some());
+    }
+    client.flush(PATIENCE).await.unwrap();
+    // What waits is forgotten, and what is stored will be.
+    let kept = client.erase("Ashley").await.unwrap_err();
+    assert!(kept.is_temporary(), "{kept}");
+    assert!(client.erase("Eve").await.unwrap_err().is_temporary());
+    let unsent = storage.shutdown(Duration::from_millis(50)).await.unwrap_err();
+    assert!(!unsent.is_lost && unsent.in_journal >= 1, "{unsent}");
+    drop((client, storage));
+    server.restart();
+    let storage = open().await;
+    storage.flush(PATIENCE).await.unwrap();
+    let start = Instant::now();
+    while storage.storage().get("Ashley", "ab").await.unwrap().is_some() {
+        assert!(start.elapsed() < PATIENCE, "the tombstone is not carried out");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(storage.storage().get("Adam", "ab").await.unwrap().is_some());
+    assert_eq!(storage.storage().get("Eve", "ab").await.unwrap(), None);
+    storage.shutdown(PATIENCE).await.unwrap();
+}
+
+/// One campaign for everybody.
+fn settings() -> Arc<Settings> {
+    let file = serde_json::json!({"accountId": 1, "version": 1, "campaigns": [{
+        "id": 1, "key": "ab", "type": "VISUAL_AB", "status": "RUNNING", "percentTraffic": 100, "segments": {}, "goals": [],
+        "variations": [{"id": 1, "name": "Control", "weight": 50}, {"id": 2, "name": "Other", "weight": 50}]}]});
+    Arc::new(Settings::parse(&file.to_string()).unwrap())
+}
+
 async fn back(storage: &RedisStorage) {
     let start = Instant::now();
     loop {

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use steadfast_storage::bridge::{Offloaded, Waited};
+#[cfg(feature = "write-behind")]
+use steadfast_storage::layer::write_behind::{WriteBehind, WriteBehindOptions};
 use steadfast_storage::layer::{
     Breaker, BreakerOptions, Cache, CacheOptions, Deadline, Metered, Pseudonym, PseudonymKey,
 };
@@ -23,7 +25,8 @@ const OPENING: Duration = Duration::from_secs(10);
 ///
 /// Over a server: a [`Deadline`], so that nothing waits for long; a [`Breaker`], so that one that is down is left alone;
 /// [`Metered`], so that it can be watched through the `metrics` facade. A [`Pseudonym`] and a [`Cache`] where they are
-/// wanted. Over a file or memory only those two: it is in this process.
+/// wanted. Over a file or memory only those two: it is in this process. Over all of them, where writes are to be kept until
+/// the storage has them, [`open_write_behind`](Self::open_write_behind).
 ///
 /// ```
 /// use std::time::Duration;
@@ -161,9 +164,7 @@ impl StorageConfig {
             Place::Embedded(path) => {
                 let path = path.clone();
                 let opening = tokio::task::spawn_blocking(move || EmbeddedStorage::open(path));
-                let opened = opening.await.map_err(|error| {
-                    StorageError::new(StorageErrorKind::Other, "opening the file panicked").with_source(error)
-                })?;
+                let opened = opening.await.map_err(|error| panicked("opening the file").with_source(error))?;
                 Ok(self.over_process(Offloaded::new(opened?)))
             }
             #[cfg(feature = "redis")]
@@ -188,6 +189,78 @@ impl StorageConfig {
                 Ok(self.over_server(opened, "postgres"))
             }
         }
+    }
+
+    /// Opens it, and keeps writes until the storage has them: nobody waits for a `set`, what was written is seen at once, and
+    /// with a journal it outlives an outage of the storage and the end of this process. The layer's own
+    /// [`shutdown`](WriteBehind::shutdown) is the orderly end, after the client's [`flush`](crate::Client::flush):
+    ///
+    /// ```no_run
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use steadfast::storage::layer::write_behind::{Journal, WriteBehindOptions};
+    /// use steadfast::{Client, StorageConfig};
+    /// # use steadfast::engine::Settings;
+    ///
+    /// # async fn example(settings: Arc<Settings>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let journal = Journal::Always("/var/lib/shop/steadfast.journal".into());
+    /// let options = WriteBehindOptions { journal, ..WriteBehindOptions::default() };
+    /// let storage = StorageConfig::from_url("memory:")?.open_write_behind(options).await?;
+    /// let client = Client::builder(settings).storage(Arc::clone(&storage)).build();
+    /// // …
+    /// client.flush(Duration::from_secs(5)).await?;
+    /// storage.shutdown(Duration::from_secs(5)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open), and what opening the journal comes to: see [`WriteBehind::new`].
+    #[cfg(feature = "write-behind")]
+    pub async fn open_write_behind(self, options: WriteBehindOptions) -> Result<Arc<WriteBehind<Held>>, StorageError> {
+        Ok(Arc::new(self.write_behind(options).await?))
+    }
+
+    /// The same, for a blocking program. The orderly end is `storage.call(deadline, …)` with the layer's
+    /// [`shutdown`](WriteBehind::shutdown) in it, after the client's [`flush`](crate::blocking::Client::flush):
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use steadfast::storage::layer::write_behind::WriteBehindOptions;
+    /// use steadfast::{StorageConfig, blocking};
+    /// # use steadfast::engine::Settings;
+    ///
+    /// # fn example(settings: Arc<Settings>) -> Result<(), Box<dyn std::error::Error>> {
+    /// let storage = StorageConfig::from_url("memory:")?.open_write_behind_blocking(WriteBehindOptions::default())?;
+    /// let client = blocking::Client::builder(settings).storage(Arc::clone(&storage)).build();
+    /// // …
+    /// client.flush(Duration::from_secs(5))?;
+    /// let end = Duration::from_secs(5);
+    /// storage.call(2 * end, move |storage| async move { storage.shutdown(end).await })??;
+    /// # Ok(())
+    /// # }
+    /// # example(Arc::new(Settings::parse(r#"{"accountId": 1, "version": 1, "campaigns": []}"#).unwrap())).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`open_write_behind`](Self::open_write_behind), and [`StorageErrorKind::Other`] when no thread can be started.
+    #[cfg(feature = "write-behind")]
+    pub fn open_write_behind_blocking(
+        self,
+        options: WriteBehindOptions,
+    ) -> Result<Arc<Waited<WriteBehind<Held>>>, StorageError> {
+        let (look_up, write) = (self.look_up, self.write);
+        let opened = Waited::open(self.write_behind(options), look_up, OPENING)?;
+        Ok(Arc::new(opened.with_write_deadline(write)))
+    }
+
+    #[cfg(feature = "write-behind")]
+    async fn write_behind(self, options: WriteBehindOptions) -> Result<WriteBehind<Held>, StorageError> {
+        let storage = self.open().await?;
+        // The journal is a file.
+        let opening = tokio::task::spawn_blocking(move || WriteBehind::new(storage, options));
+        opening.await.unwrap_or_else(|error| Err(panicked("opening the journal").with_source(error)))
     }
 
     /// Opens it, for a blocking program: also inside an asynchronous runtime, which it does not need.
@@ -238,6 +311,10 @@ impl StorageConfig {
             Some(options) => Held::new(Cache::new(storage, options)),
         }
     }
+}
+
+fn panicked(what: &str) -> StorageError {
+    StorageError::new(StorageErrorKind::Other, format!("{what} panicked"))
 }
 
 #[cfg(any(feature = "redis", feature = "postgres"))]
