@@ -274,6 +274,24 @@ impl Client {
         Ok(())
     }
 
+    /// Erases a user: what waits for the storage, all of their records there, and what this client remembers of them; how
+    /// many records there were. What is under way is waited for, so that it does not come after. A layer that keeps writes
+    /// back forgets its own. Calls for the user that begin later start afresh; other processes must stop them first.
+    ///
+    /// # Errors
+    /// When the storage cannot erase them, or has not answered to the earlier writes within [`Limits::write`]: call it
+    /// again. [`Unsupported`](StorageErrorKind::Unsupported) when it has only `get` and `set`.
+    pub fn erase(&self, user: &str) -> Result<u64, StorageError> {
+        let Some(Storage { storage, queue }) = &self.storage else { return Ok(0) };
+        self.core.own.erased(user);
+        if let Some(queue) = queue {
+            self.wait_for_writes_of(user, queue)?;
+        }
+        let erased = storage.erase(user);
+        self.core.own.erased(user);
+        erased
+    }
+
     /// Waits until the storage has answered to everything that was handed over. Calls that go on meanwhile hand over more,
     /// and it waits for that, too: before an end, stop calling first.
     ///

@@ -298,6 +298,27 @@ impl Client {
         Ok(())
     }
 
+    /// Erases a user: what waits for the storage, all of their records there, and what this client remembers of them; how
+    /// many records there were. What is under way is waited for, so that it does not come after. A layer that keeps writes
+    /// back forgets its own. Calls for the user that begin later start afresh; other processes must stop them first.
+    ///
+    /// # Errors
+    /// When the storage cannot erase them, or not in time, or has not answered to the earlier writes by then: call it
+    /// again. [`Unsupported`](StorageErrorKind::Unsupported) when it has only `get` and `set`.
+    pub async fn erase(&self, user: &str) -> Result<u64, StorageError> {
+        let Some(storage) = &self.storage else { return Ok(0) };
+        self.core.own.erased(user);
+        let erased = match storage {
+            Storage::InPlace(storage) => storage.erase(user),
+            Storage::Later(storage, queue) => {
+                self.await_writes_of(user, queue).await?;
+                in_time(self.limits.write, storage.erase(user)).await.flatten()
+            }
+        };
+        self.core.own.erased(user);
+        erased
+    }
+
     /// Waits until the storage has answered to everything that was handed over. Calls that go on meanwhile hand over more,
     /// and it waits for that, too: before an end, stop calling first.
     ///

@@ -275,6 +275,16 @@ impl OwnWrites {
         own.stamp = self.clock.fetch_add(1, Ordering::AcqRel) + 1;
     }
 
+    /// The user is erased: what waits for a worker is not written, and what is remembered of them says nothing any more.
+    /// What is under way stays until it is answered.
+    pub(crate) fn erased(&self, user: &str) {
+        let mut shard = self.shard(user);
+        let own = shard.own(user, Instant::now());
+        own.writes.retain(|write| write.state == State::UnderWay);
+        // Whoever looked before decides again.
+        own.stamp = self.clock.fetch_add(1, Ordering::AcqRel) + 1;
+    }
+
     /// The writes of a user, for a worker: from now on they are under way.
     pub(crate) fn take(&self, user: &str) -> Vec<Claim> {
         let mut shard = self.shard(user);

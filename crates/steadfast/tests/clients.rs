@@ -633,3 +633,51 @@ fn a_client_that_outlives_its_runtime_writes_in_the_next_one() {
     assert_eq!(records.iter().map(|record| &*record.user_id).collect::<Vec<_>>(), ["Ashley", "Ben"]);
     assert_eq!(records[0].goals.as_str(), "buy");
 }
+
+/// A storage that takes its time to write, and can erase.
+#[derive(Clone, Default)]
+struct Slow(Arc<MemoryStorage>);
+
+impl UserStorage for Slow {
+    fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
+        self.0.get(user, campaign)
+    }
+
+    fn set(&self, record: Record) -> Result<(), StorageError> {
+        std::thread::sleep(Duration::from_millis(2));
+        self.0.set(record)
+    }
+
+    fn erase(&self, user: &str) -> Result<u64, StorageError> {
+        self.0.erase(user)
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_is_erased_is_gone_and_nothing_under_way_brings_them_back() {
+    let storage = Slow::default();
+    let blocking = blocking::Client::builder(settings([100, 0])).storage(storage.clone()).build();
+    let later = Client::builder(settings([100, 0])).blocking_storage(storage.clone()).build();
+    for user in (0..50).map(|user| format!("user {user}")) {
+        // Some writes are under way and some wait.
+        blocking.activate("ab", &user, Options::NONE).unwrap();
+        track(&blocking, &user, "buy", Options::NONE);
+        blocking.erase(&user).unwrap();
+        assert_eq!(storage.get(&user, "ab").unwrap(), None, "{user}");
+        later.activate("ab", &user, Options::NONE).await.unwrap();
+        later.track(TrackTarget::One("ab"), &user, "buy", Options::NONE).await.unwrap();
+        later.erase(&user).await.unwrap();
+        assert_eq!(storage.get(&user, "ab").unwrap(), None, "{user}");
+    }
+    blocking.flush(PATIENCE).unwrap();
+    later.flush(PATIENCE).await.unwrap();
+    assert!(storage.0.records().is_empty(), "{:?}", storage.0.records());
+    // Nor does the client remember them.
+    blocking.update_settings(settings([0, 100]));
+    later.update_settings(settings([0, 100]));
+    let one = blocking.activate("ab", "user 1", Options::NONE).unwrap();
+    assert_eq!(one.variation_name(), Some("Variation-1"));
+    assert_eq!(later.erase("nobody").await.unwrap(), 0);
+    let other = later.activate("ab", "user 2", Options::NONE).await.unwrap();
+    assert_eq!(other.variation_name(), Some("Variation-1"));
+}
