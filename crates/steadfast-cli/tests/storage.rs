@@ -5,6 +5,12 @@ mod command;
 
 use command::{Run, Scratch, steadfast, steadfast_with_input};
 use serde_json::{Value, json};
+use steadfast::storage::bridge::Waited;
+use steadfast::storage::layer::write_behind::{Journal, WriteBehind, WriteBehindOptions};
+use steadfast::storage::{AsyncUserStorage, Record, StorageError, StorageErrorKind, UserStorage};
+
+/// What no machine needs, however busy.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// A storage in a file of the test's own.
 struct Store {
@@ -133,6 +139,49 @@ fn a_forgotten_user_is_gone() {
     assert_eq!(store.records(), three()[2..]);
     let run = store.run("forget", &["Ashley", "--json"]);
     assert_eq!((run.status, run.json()), (0, json!({"userId": "Ashley", "storage": store.url, "erased": 0})));
+}
+
+/// A storage that is down.
+struct Down;
+
+impl AsyncUserStorage for Down {
+    async fn get(&self, _: &str, _: &str) -> Result<Option<Record>, StorageError> {
+        Err(StorageError::new(StorageErrorKind::Unavailable, "down"))
+    }
+
+    async fn set(&self, _: Record) -> Result<(), StorageError> {
+        self.get("", "").await.map(drop)
+    }
+}
+
+#[test]
+fn a_forgotten_user_is_gone_from_the_journal_of_a_program_that_has_ended() {
+    let store = Store::with("forget-journal", &three());
+    let journal = store.scratch.path("steadfast.journal");
+    let forget = || store.run("forget", &["Ashley", "--journal", &journal]);
+    forget().refuses(&["there is no journal", "check the path"]);
+    let options = WriteBehindOptions { journal: Journal::Always((&journal).into()), ..WriteBehindOptions::default() };
+    let program = Waited::new(WriteBehind::new(Down, options).unwrap(), PATIENCE).unwrap();
+    for user in ["Ashley", "Zoe"] {
+        program.set(Record::new(user, "late", "Control")).unwrap();
+    }
+    forget().refuses(&["is open in a program that runs", "Client::erase"]);
+    let end = std::time::Duration::from_millis(10);
+    program.call(PATIENCE, move |program| async move { program.shutdown(end).await }).unwrap().unwrap_err();
+    drop(program);
+    let run = forget();
+    assert_eq!((run.status, &*run.errors), (0, ""));
+    // Two were stored, and one was on its way.
+    let expected = format!(
+        "erased 3 records of Ashley from {}\nthe journal is empty: what else was in it is at the storage\n",
+        store.url
+    );
+    assert_eq!(run.output, expected);
+    let kept: Vec<String> =
+        store.records().iter().map(|record| record["userId"].as_str().unwrap().to_owned()).collect();
+    assert!(!kept.contains(&"Ashley".to_owned()) && kept.contains(&"Zoe".to_owned()), "{kept:?}");
+    let run = store.run("forget", &["Zoe", "--journal", &journal, "--json"]);
+    assert_eq!(run.json(), json!({"userId": "Zoe", "storage": store.url, "erased": 1, "leftInJournal": 0}));
 }
 
 #[test]

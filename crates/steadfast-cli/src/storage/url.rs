@@ -109,6 +109,17 @@ pub(crate) fn refuse_missing(path: &Path) -> Result<(), Failure> {
     }
 }
 
+/// Says that a journal is not there, before opening it would make it.
+pub(crate) fn refuse_missing_journal(path: &Path) -> Result<(), Failure> {
+    match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Failure::new(format!("there is no journal `{}`: {}", path.display(), check_path(path))))
+        }
+        // Whatever else is wrong with it, the layer says.
+        _ => Ok(()),
+    }
+}
+
 /// Says that the folder of a file is not there: a storage makes its file, and no folder.
 fn refuse_missing_folder(path: &Path) -> Result<(), Failure> {
     let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return Ok(()) };
