@@ -574,7 +574,15 @@ async fn what_a_server_that_is_down_does_not_get_is_journaled_and_sent_when_it_i
             ..WriteBehindOptions::default()
         };
         let config = StorageConfig::from_url(&url).unwrap().look_up(Duration::from_millis(500));
-        config.open_write_behind(options).await.unwrap()
+        let start = Instant::now();
+        loop {
+            match config.clone().open_write_behind(options.clone()).await {
+                Ok(storage) => return storage,
+                // It listens while it reads its file.
+                Err(error) => assert!(error.is_temporary() && start.elapsed() < PATIENCE, "{error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     };
     let storage = open().await;
     let client = Client::builder(settings()).storage(Arc::clone(&storage)).build();

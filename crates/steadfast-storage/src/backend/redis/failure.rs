@@ -82,6 +82,15 @@ pub(super) fn into_error(target: &Target, error: RedisError) -> StorageError {
     StorageError::new(kind, message).with_source(error)
 }
 
+/// What the server said inside a script as if it had said so to a plain command: before version 7 it wraps that in words
+/// about the script.
+pub(super) fn of_script(error: RedisError) -> RedisError {
+    let text = error.to_string();
+    let said = text.contains("user_script").then(|| text.rsplit_once(": -")).flatten();
+    let plain = said.and_then(|(_, said)| redis::parse_redis_value(format!("-{said}\r\n").as_bytes()).ok());
+    plain.and_then(|plain| plain.extract_error().err()).unwrap_or(error)
+}
+
 /// Whether the server refuses to reach several users with one command, as a node of a Cluster does. It has done nothing.
 pub(super) fn is_cross_slot(error: &StorageError) -> bool {
     let said = std::error::Error::source(error).and_then(|source| source.downcast_ref::<RedisError>());
@@ -106,5 +115,21 @@ pub(super) fn flawed(place: &str, flaw: Flaw) -> StorageError {
             StorageErrorKind::NewerFormat,
             format!("a record in {place} was written by a newer version: use that one"),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_script_ran_into_is_what_is_said() {
+        let said = "-ERR Error running script (call to f_93): @user_script:1: @user_script: 1: -OOM command not allowed \
+                    when used memory > 'maxmemory'.\r\n";
+        let wrapped = redis::parse_redis_value(said.as_bytes()).and_then(|value| value.extract_error());
+        let plain = of_script(wrapped.expect_err("an error"));
+        assert_eq!(plain.code(), Some("OOM"));
+        let other = redis::make_extension_error("OOM".to_owned(), Some("no: -script".to_owned()));
+        assert_eq!(of_script(other.clone()).to_string(), other.to_string());
     }
 }

@@ -16,7 +16,7 @@ use redis::{
 };
 
 use super::command::Call;
-use super::failure::into_error;
+use super::failure::{into_error, of_script};
 use super::options::{RedisOptions, Target};
 use crate::error::StorageError;
 
@@ -171,7 +171,7 @@ impl Link {
         let late = || timed_out(self.options.answer);
         let answer = tokio::time::timeout(self.options.answer, command(connection)).await;
         // What the server refuses comes as an answer.
-        let answer = answer.unwrap_or_else(|_| Err(late())).and_then(Value::extract_error);
+        let answer = answer.unwrap_or_else(|_| Err(late())).and_then(Value::extract_error).map_err(of_script);
         if let Err(error) = &answer
             && self.is_broken(error)
         {
