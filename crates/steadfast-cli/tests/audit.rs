@@ -67,6 +67,17 @@ fn a_split_that_does_not_match_is_told_with_what_makes_it_legitimate() {
 }
 
 #[test]
+fn variations_of_one_name_are_one() {
+    let records = users("ab", "Control", 500, 0) + &users("ab", "Green", 500, 0);
+    let variations = [campaign(1, "ab", &[("Control", 25.0), ("Green", 50.0), ("Control", 25.0)])];
+    let run = audit("same-name", &records, &variations, &["--json"]);
+    assert_eq!(run.status, 0, "{}{}", run.output, run.errors);
+    let campaign = &run.json()["campaigns"][0];
+    assert_eq!((&campaign["users"], campaign["variations"].as_array().map(Vec::len)), (&json!(1_000), Some(2)));
+    assert_eq!(campaign["variations"][0]["expectedShare"], json!(0.5));
+}
+
+#[test]
 fn what_is_gone_from_the_settings_is_counted() {
     let records = users("ab", "Control", 5, 0)
         + &users("ab", "Green", 5, 0)

@@ -155,17 +155,21 @@ impl<'a> Running<'a> {
         let expected = split::expected::shares(campaign).variations;
         // Users whom no range has are not stored, so the others are the whole.
         let whole: f64 = expected.iter().sum();
-        let counts: Vec<u64> = campaign.variations().iter().map(|variation| users_of(variation.name())).collect();
-        let users = counts.iter().sum();
-        let variations: Vec<(&str, Part)> = campaign
-            .variations()
-            .iter()
-            .zip(counts.iter().zip(&expected))
-            .map(|(variation, (count, expected))| {
-                let expected = if whole > 0.0 { expected / whole } else { 0.0 };
-                (variation.name(), Part { users: *count, share: share(*count, users), expected })
-            })
-            .collect();
+        // A record names its variation: of several with one name it cannot be told which.
+        let mut named: Vec<(&str, f64)> = Vec::new();
+        for (variation, expected) in campaign.variations().iter().zip(&expected) {
+            match named.iter_mut().find(|(name, _)| *name == variation.name()) {
+                Some((_, share)) => *share += expected,
+                None => named.push((variation.name(), *expected)),
+            }
+        }
+        let users = named.iter().map(|(name, _)| users_of(name)).sum();
+        let part = |(name, expected): (&'a str, f64)| {
+            let count = users_of(name);
+            let expected = if whole > 0.0 { expected / whole } else { 0.0 };
+            (name, Part { users: count, share: share(count, users), expected })
+        };
+        let variations: Vec<(&str, Part)> = named.into_iter().map(part).collect();
         let categories: Vec<(u64, f64)> = variations.iter().map(|(_, part)| (part.users, part.expected)).collect();
         let test = if campaign.is_bandit() { None } else { split::statistics::chi_square(&categories) };
         Running { campaign, users, variations, test }
