@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use command::{Run, Scratch, steadfast, steadfast_with_input};
 use serde_json::{Value, json};
-use steadfast_testkit::servers::Redis;
+use steadfast_testkit::servers::{Postgres, Redis};
 
 /// What no machine needs, however busy.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -160,6 +160,21 @@ fn a_server_that_cannot_be_read_on_is_read_from_the_start() {
     );
     assert!(exported(&to) == exported(&crowd), "all is there");
     assert!(!Path::new(&state).exists());
+}
+
+#[test]
+fn records_go_from_server_to_server_and_a_killed_copy_goes_on() {
+    let scratch = Scratch::new("copy-postgres");
+    let (postgres, redis) = (Postgres::start(), Redis::start());
+    let (crowd, from) = (crowd(&scratch, MANY_OF_A_SERVER), postgres.database());
+    assert_eq!(copy(&crowd, &from, &[]).status, 0);
+    let (to, state) = (redis.url(), scratch.path("copy.json"));
+    kill_on_the_way(&from, &to, &state);
+    let left = std::fs::read_to_string(&state).unwrap();
+    assert!(left.contains("postgres://localhost:") && !left.contains("secret"), "{left}");
+    let run = copy(&from, &to, &["--resume", &state, "--json"]);
+    assert_eq!((run.status, &run.json()["resumed"]), (0, &json!(true)), "{}", run.errors);
+    assert!(exported(&to) == exported(&crowd), "all is there");
 }
 
 #[test]

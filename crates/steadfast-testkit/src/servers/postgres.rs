@@ -78,6 +78,33 @@ impl Postgres {
             .output()
             .expect("initdb runs");
         assert!(made.status.success(), "initdb failed: {}", String::from_utf8_lossy(&made.stderr));
+        Postgres::serve(folder, tools, settings)
+    }
+
+    /// Starts a replica of this server, which only reads, as replicas do.
+    ///
+    /// # Panics
+    /// When it cannot be copied or started.
+    #[must_use]
+    pub fn start_replica(&self) -> Postgres {
+        let folder = folder();
+        give_to_server(folder.path());
+        let (program, before) = as_server(&self.tools.join("pg_basebackup"));
+        let copied = Command::new(program)
+            .args(before)
+            .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--wal-method=stream"])
+            .arg(format!("--pgdata={}", folder.path().join("data").display()))
+            .arg(format!("--dbname={}", self.url("postgres")))
+            .current_dir(folder.path())
+            .output()
+            .expect("pg_basebackup runs");
+        assert!(copied.status.success(), "pg_basebackup failed: {}", String::from_utf8_lossy(&copied.stderr));
+        Postgres::serve(folder, self.tools.clone(), &[])
+    }
+
+    /// Starts the server of a folder with data.
+    fn serve(folder: TempDir, tools: PathBuf, settings: &[&str]) -> Postgres {
+        let data = folder.path().join("data");
         let port = free_port();
         let (program, mut arguments) = as_server(&tools.join("postgres"));
         let common = ["listen_addresses=127.0.0.1", "unix_socket_directories="];

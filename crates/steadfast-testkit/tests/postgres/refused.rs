@@ -6,7 +6,7 @@ use steadfast_engine::Record;
 use steadfast_storage::{AsyncUserStorage, PostgresOptions, PostgresStorage, StorageErrorKind};
 use steadfast_testkit::servers::Postgres;
 
-use super::{check, open, patient, refused, server};
+use super::{check, open, patient, refused, server, until};
 
 #[tokio::test]
 async fn a_wrong_password_or_user() {
@@ -135,6 +135,23 @@ async fn a_server_that_takes_no_writes() {
     // The connection is one of before, as after a failover: what it refuses is the last that it does.
     check(&storage.set(Record::new("Ashley", "ab", "A")).await.unwrap_err(), StorageErrorKind::Denied, &says);
     storage.set(Record::new("Ashley", "ab", "Control")).await.expect("it goes on by itself");
+}
+
+#[tokio::test]
+async fn a_replica() {
+    let server = server();
+    let url = server.database();
+    open(&url).await.set(Record::new("Ashley", "ab", "Control")).await.unwrap();
+    let replica = server.start_replica();
+    let of_replica = replica.url(url.rsplit('/').next().unwrap());
+    let says = ["takes no writes", "name the primary", "target_session_attrs=read-write"];
+    check(&refused(&of_replica).await, StorageErrorKind::Denied, &says);
+    // Of both, whichever is named first, the one that takes writes is found.
+    let host = |url: &str| url.rsplit_once('@').unwrap().1.split('/').next().unwrap().to_owned();
+    let both = url.replace(&host(&url), &format!("{},{}", host(&of_replica), host(&url)));
+    let storage = open(&format!("{both}?target_session_attrs=read-write")).await;
+    storage.set(Record::new("Ben", "ab", "Control")).await.unwrap();
+    until(&replica, &of_replica, "SELECT count(*) FROM steadfast_record", "2").await;
 }
 
 #[tokio::test]
