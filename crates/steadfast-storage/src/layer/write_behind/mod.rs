@@ -115,15 +115,7 @@ impl<S: AsyncUserStorage + 'static> WriteBehind<S> {
     /// there, and then it may be sent all the same; [`Unavailable`](StorageErrorKind::Unavailable) after
     /// [`shutdown`](Self::shutdown); [`Other`](StorageErrorKind::Other) outside a runtime.
     pub async fn hand_over(&self, claims: Vec<Claim>) -> Vec<Result<(), StorageError>> {
-        let taken = self.take(claims.into_iter().map(merging).collect(), false).await;
-        let mut results = Vec::with_capacity(taken.len());
-        for taken in taken {
-            results.push(match taken {
-                Ok(taken) => self.shared.kept(taken).await.map(drop),
-                Err(error) => Err(error),
-            });
-        }
-        results
+        self.kept(claims.into_iter().map(merging).collect()).await
     }
 
     /// Waits until the storage has everything that was taken in before, what is in the journal among it. What is parked
@@ -167,6 +159,19 @@ impl<S: AsyncUserStorage + 'static> WriteBehind<S> {
     #[must_use]
     pub fn storage(&self) -> &S {
         &self.shared.storage
+    }
+
+    /// Takes operations in, in their order, and waits until they are where they are kept.
+    async fn kept(&self, operations: Vec<Operation>) -> Vec<Result<(), StorageError>> {
+        let taken = self.take(operations, false).await;
+        let mut results = Vec::with_capacity(taken.len());
+        for taken in taken {
+            results.push(match taken {
+                Ok(taken) => self.shared.kept(taken).await.map(drop),
+                Err(error) => Err(error),
+            });
+        }
+        results
     }
 
     /// Takes operations in, in their order.
@@ -276,15 +281,7 @@ impl<S: AsyncUserStorage + 'static> AsyncUserStorage for WriteBehind<S> {
     }
 
     async fn set_many(&self, records: Vec<Record>) -> Vec<Result<(), StorageError>> {
-        let taken = self.take(records.into_iter().map(Operation::Set).collect(), false).await;
-        let mut results = Vec::with_capacity(taken.len());
-        for taken in taken {
-            results.push(match taken {
-                Ok(taken) => self.shared.kept(taken).await.map(drop),
-                Err(error) => Err(error),
-            });
-        }
-        results
+        self.kept(records.into_iter().map(Operation::Set).collect()).await
     }
 
     /// Takes the claim in and waits for the storage's answer, at most [`WriteBehindOptions::wait`].
