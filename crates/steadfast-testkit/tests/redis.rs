@@ -303,11 +303,9 @@ fn check(error: &StorageError, kind: StorageErrorKind, words: &[&str]) {
 #[tokio::test]
 async fn a_wrong_password_is_denied() {
     let server = Redis::start_with(&["--requirepass", "right"]);
-    for url in [server.url(), server.url().replace("redis://", "redis://:wrong@")] {
-        let error = error_of(&url, patient()).await;
-        check(&error, StorageErrorKind::Denied, &["user or the password"]);
-        assert!(!error.to_string().contains("wrong"), "{error}");
-    }
+    let error = error_of(&server.url().replace("redis://", "redis://:wrong@"), patient()).await;
+    check(&error, StorageErrorKind::Denied, &["user or the password"]);
+    assert!(!error.to_string().contains("wrong"), "{error}");
     open(&server.url().replace("redis://", "redis://:right@")).await;
 }
 
@@ -385,6 +383,25 @@ async fn nobody_there_is_unavailable() {
 }
 
 #[tokio::test]
+async fn what_a_url_gets_wrong_is_said() {
+    let server = Redis::start_with(&["--requirepass", "secret"]);
+    let other = Redis::start();
+    let (port, with) = (server.port(), |rest: &str| format!("redis://:secret@127.0.0.1:{}{rest}", server.port()));
+    let wrong = [
+        (server.url(), StorageErrorKind::Denied, "the URL has none"),
+        (with("/99"), StorageErrorKind::Denied, "no database of this number"),
+        (with("?retention=1d"), StorageErrorKind::Denied, "RedisOptions"),
+        (with("").replace("redis:", "redis+cluster:"), StorageErrorKind::Denied, "write redis://"),
+        (format!("redis+sentinel://127.0.0.1:{}/main", other.port()), StorageErrorKind::Denied, "no Sentinel"),
+        ("redis://no-such-host.invalid".to_owned(), StorageErrorKind::Unavailable, "lookup"),
+        (format!("redis://:a#b@127.0.0.1:{port}"), StorageErrorKind::Denied, "%23"),
+    ];
+    for (url, kind, says) in wrong {
+        check(&error_of(&url, patient()).await, kind, &[says]);
+    }
+}
+
+#[tokio::test]
 async fn tls_is_spoken_where_both_do() {
     let server = Redis::start_with_tls();
     let url = format!("rediss://localhost:{}", server.port());
@@ -445,17 +462,25 @@ async fn a_key_of_another_program_is_left_alone() {
     check(&merged.swap_remove(1).unwrap_err(), StorageErrorKind::Corrupt, &["another prefix"]);
     assert!(storage.get("Zoe", "ab").await.unwrap().is_some());
     assert_eq!(server.ask(&["GET", "steadfast:{Ashley}"]).trim(), "a text");
+    // Until somebody erases the user in whose place it lies.
+    assert_eq!(storage.erase("Ashley").await.unwrap(), 1);
+    assert_eq!(storage.get("Ashley", "ab").await.unwrap(), None);
 }
 
 #[tokio::test]
 async fn a_server_without_memory_is_full() {
     let server = Redis::start();
     let storage = open(&server.url()).await;
+    storage.set(Record::new("Ben", "ab", "Control")).await.unwrap();
     let _ = server.ask(&["CONFIG", "SET", "maxmemory", "1"]);
     let claim = first("Ashley", "Control");
     check(&storage.set(claim.record.clone()).await.unwrap_err(), StorageErrorKind::Full, &["maxmemory"]);
     check(&storage.merge(claim).await.unwrap_err(), StorageErrorKind::Full, &["maxmemory"]);
     assert_eq!(storage.get("Ashley", "ab").await.unwrap(), None);
+    // Also where it is opened only now; and erasing makes room.
+    let storage = open(&server.url()).await;
+    assert!(storage.get("Ben", "ab").await.unwrap().is_some());
+    assert_eq!(storage.erase("Ben").await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -524,7 +549,7 @@ async fn records_go_after_their_retention() {
 
 #[tokio::test]
 async fn a_write_counts_once_replicas_have_it() {
-    let wanting = |replicas| RedisOptions { replicas, answer: Duration::from_secs(5), ..patient() };
+    let wanting = |replicas| RedisOptions { replicas, ..patient() };
     let servers = RedisSentinel::start();
     let storage = RedisStorage::open(&servers.url(), wanting(1)).await.unwrap();
     storage.set(Record::new("Ashley", "ab", "Control")).await.unwrap();

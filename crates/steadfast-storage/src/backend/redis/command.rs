@@ -20,9 +20,10 @@ const SET: &str = "redis.call('HSET', KEYS[1], ARGV[2], ARGV[3])
 if ARGV[1] ~= '' then
   redis.call('PEXPIRE', KEYS[1], ARGV[1])
 end";
-const ERASE: &str = "local many = redis.call('HLEN', KEYS[1])
-redis.call('UNLINK', KEYS[1])
-return many";
+// What is none of ours is erased as well: it lies in the user's place.
+const ERASE: &str = "local many = redis.pcall('HLEN', KEYS[1])
+local was = redis.call('UNLINK', KEYS[1])
+return type(many) == 'table' and was or many";
 
 /// What the server knows a script by, once it was told its text.
 static MERGE_DIGEST: LazyLock<Script> = LazyLock::new(|| Script::new(MERGE));

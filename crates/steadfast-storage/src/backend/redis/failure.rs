@@ -21,6 +21,9 @@ pub(super) fn into_error(target: &Target, error: RedisError) -> StorageError {
         _ if error.is_timeout() => {
             (TimedOut, format!("{place} did not answer in time: see whether it is overloaded or cut off"))
         }
+        (ErrorKind::AuthenticationFailed, _) | (_, Some("WRONGPASS" | "NOAUTH")) if !target.has_password() => {
+            (Denied, format!("{place} asks for a password, and the URL has none: put one into it, as `:PASSWORD@HOST`"))
+        }
         (ErrorKind::AuthenticationFailed, _) | (_, Some("WRONGPASS" | "NOAUTH")) => {
             (Denied, format!("{place} refuses the user or the password: check both in the URL"))
         }
@@ -50,9 +53,12 @@ pub(super) fn into_error(target: &Target, error: RedisError) -> StorageError {
             ),
         ),
         (_, Some("MISCONF")) => (Unavailable, format!("{place} takes no writes now: see its log")),
-        (_, Some("WRONGTYPE")) => {
-            (Corrupt, format!("{place} has something else under a key of this storage: give it another prefix"))
-        }
+        (_, Some("WRONGTYPE")) => (
+            Corrupt,
+            format!(
+                "{place} has something else under a key of this storage: erase the user, or give it another prefix"
+            ),
+        ),
         // The Sentinels say so, too, of one that is down until they have put another in its place.
         (ErrorKind::MasterNameNotFoundBySentinel, _) => {
             (Unavailable, format!("{place} is down, or not known to them: check the name of the master, or try again"))
@@ -67,17 +73,32 @@ pub(super) fn into_error(target: &Target, error: RedisError) -> StorageError {
         (ErrorKind::ClusterConnectionNotFound | ErrorKind::Io, _) if matches!(target, Target::Cluster(_)) => {
             (Unavailable, format!("{place} cannot be reached: check that its nodes run, and that this is a Cluster"))
         }
+        _ if says(&error, "cluster support disabled") => {
+            (Denied, format!("{place} is none: the server is no node of a Cluster, so write redis://"))
+        }
+        _ if says(&error, "DB index is out of range") => (
+            Denied,
+            format!("{place} has no database of this number: write another one at the end of the URL, or none"),
+        ),
+        (ErrorKind::InvalidClientConfig, _) if matches!(target, Target::Sentinel { .. }) => (
+            Denied,
+            format!(
+                "{place} cannot be asked for: see whether one of these is no Sentinel; for a server write redis://"
+            ),
+        ),
         (ErrorKind::InvalidClientConfig, _) => (Denied, format!("{place} cannot be used as the URL says: check it")),
         // A server that speaks TLS hangs up on whoever does not.
         (ErrorKind::Io, _) if !target.is_tls() && error.is_connection_dropped() && !error.is_connection_refusal() => (
             Unavailable,
             format!("{place} closed the connection: check that it runs, or write rediss:// if it demands TLS"),
         ),
-        (ErrorKind::Io, _) => (Unavailable, format!("{place} cannot be reached: check that it runs, and the address")),
+        (ErrorKind::Io, _) => {
+            (Unavailable, format!("{place} cannot be reached ({error}): check that it runs, and the address"))
+        }
         (ErrorKind::Parse, _) => {
             (Denied, format!("{place} does not speak Redis: check the address, or write rediss:// if it demands TLS"))
         }
-        _ => (Other, format!("{place} cannot do this: see the cause")),
+        _ => (Other, format!("{place} cannot do this: {}", error.code().unwrap_or("it does not say why"))),
     };
     StorageError::new(kind, message).with_source(error)
 }
@@ -95,6 +116,10 @@ pub(super) fn of_script(error: RedisError) -> RedisError {
 pub(super) fn is_cross_slot(error: &StorageError) -> bool {
     let said = std::error::Error::source(error).and_then(|source| source.downcast_ref::<RedisError>());
     said.is_some_and(|said| said.kind() == ErrorKind::Server(ServerErrorKind::CrossSlot))
+}
+
+fn says(error: &RedisError, words: &str) -> bool {
+    error.to_string().contains(words)
 }
 
 fn is_about_tls(error: &RedisError) -> bool {

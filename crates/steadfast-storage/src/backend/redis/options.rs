@@ -55,8 +55,13 @@ impl Target {
         let wrong = |what: &str| {
             StorageError::new(StorageErrorKind::Denied, format!("the URL of the Redis storage {what}: {ACCEPTED}"))
         };
+        let unreadable =
+            "cannot be read (in a user or password write @ as %40, : as %3A, / as %2F, # as %23, ? as %3F)";
         let (scheme, rest) = url.split_once("://").ok_or_else(|| wrong("has no `://`"))?;
-        let one = |url: String| url.into_connection_info().map_err(|error| wrong("cannot be read").with_source(error));
+        let one = |url: String| url.into_connection_info().map_err(|error| wrong(unreadable).with_source(error));
+        if rest.contains('?') {
+            return Err(wrong("has something after a `?`, and there is nothing to be set there: see `RedisOptions`"));
+        }
         let (tls, kind) = match scheme {
             "redis" => return one(url.to_owned()).map(Target::Single),
             "rediss" => return one(url.to_owned()).map(Target::Single),
@@ -110,6 +115,16 @@ impl Target {
         }
     }
 
+    /// Whether the URL gives a password.
+    pub(super) fn has_password(&self) -> bool {
+        let gives = |node: &ConnectionInfo| node.redis_settings().password().is_some();
+        match self {
+            Target::Single(server) => gives(server),
+            Target::Cluster(nodes) => nodes.iter().any(gives),
+            Target::Sentinel { redis, .. } => redis.password().is_some(),
+        }
+    }
+
     /// Whether it is talked to under TLS.
     pub(super) fn is_tls(&self) -> bool {
         let tls = |node: &ConnectionInfo| matches!(node.addr(), ConnectionAddr::TcpTls { .. });
@@ -152,6 +167,8 @@ mod tests {
             "redis+cluster://a/3",
             "redis+sentinel://secret@a",
             "redis://h/x",
+            "redis://h?retention=1d",
+            "redis+cluster://h?retention=1d",
         ];
         for url in wrong {
             let error = Target::from_url(url).expect_err(url);

@@ -64,11 +64,15 @@ impl RedisStorage {
     /// # Errors
     /// [`StorageErrorKind::Unavailable`] or [`StorageErrorKind::TimedOut`] when it cannot be reached;
     /// [`StorageErrorKind::Denied`] when it refuses the user, may only be read, or speaks TLS where the URL does not, or
-    /// the other way round; [`StorageErrorKind::NewerFormat`] when a newer version has written to it;
-    /// [`StorageErrorKind::Full`] when there is no memory left.
+    /// the other way round; [`StorageErrorKind::NewerFormat`] when a newer version has written to it. A server without
+    /// memory left is none: it can be read.
     pub async fn check(&self) -> Result<(), StorageError> {
         let key = command::format_key(&self.link.options().prefix);
-        let _: bool = self.link.run(cmd("SETNX").arg(&key).arg(command::FORMAT)).await?;
+        match self.link.run::<bool>(cmd("SETNX").arg(&key).arg(command::FORMAT)).await {
+            // What is there can be read, and erased, which makes room.
+            Err(error) if error.kind() == StorageErrorKind::Full => {}
+            marked => drop(marked?),
+        }
         let found: Option<String> = self.link.run(cmd("GET").arg(&key)).await?;
         match found.as_deref().map(str::parse::<u64>) {
             // Somebody has erased it since, which means no other version.
