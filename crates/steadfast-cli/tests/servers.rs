@@ -123,3 +123,33 @@ fn batches_under_other_weights_share_what_was_decided() {
         assert_eq!(answer["result"], record["variationName"], "user {user}");
     }
 }
+
+#[test]
+fn what_is_damaged_is_passed_over_and_can_be_found_and_erased() {
+    let scratch = Scratch::new("servers-damaged");
+    let server = Redis::start();
+    let url = server.url();
+    let record = |user: &str| format!("{}\n", json!({"userId": user, "campaignKey": "ab", "variationName": "Control"}));
+    let run = steadfast_with_input(&["storage", "import", "--storage", &url], &(record("Ann") + &record("Bob")));
+    assert_eq!(run.status, 0, "{}", run.errors);
+    assert_eq!(server.ask(&["HSET", "steadfast:{Zy}", "ab", "garbage"]).trim(), "1");
+    assert_eq!(server.ask(&["SET", "steadfast:{Zz}", "a text"]).trim(), "OK");
+    let storage =
+        |command: &str, arguments: &[&str]| steadfast(&[&["storage", command, "--storage", &url], arguments].concat());
+    for command in ["export", "list"] {
+        let run = storage(command, &[]);
+        assert_eq!((run.status, run.output.lines().count()), (4, 2), "{}{}", run.output, run.errors);
+        assert!(run.errors.contains("2 records cannot be read") && !run.errors.contains("Zy"), "{}", run.errors);
+    }
+    let target = format!("embedded:{}", scratch.path("copy.redb"));
+    let run = steadfast(&["storage", "copy", &url, &target, "--json"]);
+    assert_eq!((run.status, &run.json()["copied"], &run.json()["failed"]), (4, &json!(2), &json!(2)), "{}", run.errors);
+    let file = with_weight(&scratch, 100.0);
+    assert_eq!(storage("audit", &["--settings", &file]).status, 4);
+    let damaged = storage("list", &["--damaged"]);
+    assert_eq!((damaged.status, &*damaged.output), (0, "Zy\nZz\n"));
+    for user in damaged.output.lines() {
+        assert_eq!(storage("forget", &[user]).status, 0);
+    }
+    assert_eq!(storage("export", &[]).status, 0);
+}

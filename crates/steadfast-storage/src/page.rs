@@ -3,10 +3,13 @@
 use steadfast_engine::Record;
 
 /// Some records, and where to go on.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Page {
     /// The records.
     pub records: Vec<Record>,
+    /// The users of records that are there and cannot be read, one for each such record: a storage that finds the others
+    /// without them passes over them, so that one record does not keep anybody from all.
+    pub damaged: Vec<String>,
     /// The place of the next page; none at the end.
     pub next: Option<Cursor>,
 }

@@ -462,6 +462,14 @@ async fn a_key_of_another_program_is_left_alone() {
     check(&merged.swap_remove(1).unwrap_err(), StorageErrorKind::Corrupt, &["another prefix"]);
     assert!(storage.get("Zoe", "ab").await.unwrap().is_some());
     assert_eq!(server.ask(&["GET", "steadfast:{Ashley}"]).trim(), "a text");
+    let _ = server.ask(&["HSET", "steadfast:{Zoe}", "cd", "no record"]);
+    let page = storage.scan(None, 100).await.unwrap();
+    let mut users: Vec<&str> = page.records.iter().map(|record| &*record.user_id).collect();
+    users.sort_unstable();
+    assert_eq!((users, page.next), (vec!["Adam", "Zoe"], None));
+    let mut damaged = page.damaged;
+    damaged.sort();
+    assert_eq!(damaged, ["Ashley", "Zoe"]);
     // Until somebody erases the user in whose place it lies.
     assert_eq!(storage.erase("Ashley").await.unwrap(), 1);
     assert_eq!(storage.get("Ashley", "ab").await.unwrap(), None);

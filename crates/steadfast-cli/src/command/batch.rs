@@ -422,13 +422,15 @@ fn workers() -> usize {
 /// All records in one line, written one by one so that they are never in memory as a text.
 fn dump(storage: &dyn UserStorage, output: &mut impl Write) -> io::Result<()> {
     output.write_all(b"{\"storage\":[")?;
-    for (place, record) in Records::of(storage).map_err(io::Error::other)?.enumerate() {
+    let mut records = Records::of(storage).map_err(io::Error::other)?;
+    for (place, record) in records.by_ref().enumerate() {
         let record = record.map_err(io::Error::other)?;
         if place > 0 {
             output.write_all(b",")?;
         }
         output.write_all(record.to_json().to_string().as_bytes())?;
     }
+    records.tell();
     output.write_all(b"]}\n")
 }
 

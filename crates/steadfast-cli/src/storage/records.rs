@@ -1,9 +1,13 @@
 //! Reading through a storage, a page at a time.
 
+use std::process::ExitCode;
 use std::vec;
 
 use steadfast::engine::Record;
 use steadfast::storage::{Cursor, StorageError, UserStorage, Writes};
+
+use crate::failure::NOT_KEPT;
+use crate::terminal::text::counted;
 
 /// How many records are fetched at once.
 const PAGE: usize = 1_000;
@@ -14,6 +18,7 @@ pub(crate) struct Records<'s> {
     storage: &'s dyn UserStorage,
     page: vec::IntoIter<Record>,
     place: Place,
+    damaged: Vec<String>,
 }
 
 enum Place {
@@ -25,7 +30,7 @@ enum Place {
 impl<'s> Records<'s> {
     /// From the first one on.
     pub(crate) fn of(storage: &'s dyn UserStorage) -> Result<Self, StorageError> {
-        let mut records = Records { storage, page: Vec::new().into_iter(), place: Place::Start };
+        let mut records = Records { storage, page: Vec::new().into_iter(), place: Place::Start, damaged: Vec::new() };
         // A storage in memory is read in no order, and is in memory anyway; one in a file is sorted.
         if storage.writes() == Writes::InPlace {
             let mut all = records.by_ref().collect::<Result<Vec<_>, _>>()?;
@@ -33,6 +38,25 @@ impl<'s> Records<'s> {
             records.page = all.into_iter();
         }
         Ok(records)
+    }
+
+    /// The users of records that could not be read and were passed over so far, one for each.
+    pub(crate) fn damaged(&self) -> &[String] {
+        &self.damaged
+    }
+
+    /// Says that some were passed over, if any were.
+    pub(crate) fn tell(&self) {
+        if !self.damaged.is_empty() {
+            let many = counted(self.damaged.len() as u64, "record");
+            anstream::eprintln!("{many} cannot be read and were passed over: `storage list --damaged` names their users");
+        }
+    }
+
+    /// The same, and what it means for a command that wanted all of them.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        self.tell();
+        if self.damaged.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NOT_KEPT) }
     }
 }
 
@@ -53,6 +77,7 @@ impl Iterator for Records<'_> {
                 Err(error) => return Some(Err(error)),
                 Ok(page) => {
                     self.page = page.records.into_iter();
+                    self.damaged.extend(page.damaged);
                     self.place = page.next.map_or(Place::End, Place::At);
                 }
             }

@@ -178,11 +178,11 @@ impl UserStorage for MemoryStorage {
     fn scan(&self, from: Option<&Cursor>, _about: usize) -> Result<Page, StorageError> {
         let place = from.and_then(|cursor| cursor.as_bytes().first()).copied().unwrap_or(0);
         let Some(shard) = self.shards.get(usize::from(place)) else {
-            return Ok(Page { records: Vec::new(), next: None });
+            return Ok(Page::default());
         };
         let records = locked(shard).iter().flat_map(User::records).collect();
         let next = (usize::from(place) + 1 < self.shards.len()).then(|| Cursor::new([place + 1]));
-        Ok(Page { records, next })
+        Ok(Page { records, next, ..Page::default() })
     }
 
     fn writes(&self) -> Writes {

@@ -130,6 +130,9 @@ async fn a_row_that_is_no_record_is_corrupt_and_never_absent() {
         let answers = storage.get_many("secret-id", &["cd", "ab", "none"]).await;
         assert!(matches!(&answers[..], [Answer::Found(_), Answer::Failed(_), Answer::Absent]), "{answers:?}");
         assert_eq!(storage.records_of("secret-id").await.unwrap_err().kind(), StorageErrorKind::Corrupt);
+        let page = storage.scan(None, 100).await.unwrap();
+        let campaigns: Vec<&str> = page.records.iter().map(|record| &*record.campaign_key).collect();
+        assert_eq!((campaigns, page.damaged), (vec!["cd"], vec!["secret-id".to_owned()]), "{spoiled}");
         if !spoiled.contains("long") {
             let claims = ["ab", "cd", "ef"].map(|key| claim(record("secret-id", key, "A", "buy"), Condition::Stored));
             let merged = storage.merge_many(claims.to_vec()).await;

@@ -383,6 +383,6 @@ impl UserStorage for Wrong {
             }
             _ => Cursor::new(serde_json::to_vec(last).unwrap_or_default()),
         });
-        Ok(Page { records: page.iter().map(|(_, record)| Record::clone(record)).collect(), next })
+        Ok(Page { records: page.iter().map(|(_, record)| Record::clone(record)).collect(), next, ..Page::default() })
     }
 }

@@ -20,11 +20,12 @@ use crate::terminal::text::counted;
 /// Write all records as JSON lines
 ///
 /// One record a line, in the form that VWO's SDKs give to `set`: {"userId":...,"campaignKey":...,"variationName":...},
-/// with "goalIdentifier" and "metaData" where there are any. Sorted by user, then campaign. A record that was decided
+/// with "goalIdentifier" and "metaData" where there are any. Those of a file are sorted by user, then campaign; a server gives
+/// them in an order of its own. A record that was decided
 /// and never activated has "activated": false. A file that is there is replaced once all of it is written, and stays as it
 /// is if that fails.
 ///
-/// Exit status: 0 all of it is written, 2 could not start, 3 stopped before the end.
+/// Exit status: 0 all of it is written, 2 could not start, 3 stopped before the end, 4 some records cannot be read.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   steadfast storage export --storage embedded:users.redb --output users.ndjson
@@ -48,12 +49,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let progress = stream::progress_in_records(None, !stream::is_watched(&arguments.output));
     let exported = export(&*storage, arguments.goal_field, &mut output, &progress);
     progress.finish_and_clear();
-    stream::written(output.end(exported))?;
+    let exit_code = exported.as_ref().map_or(ExitCode::SUCCESS, |code| *code);
+    stream::written(output.end(exported.map(drop)))?;
     if arguments.output.as_os_str() != "-" {
         let records = counted(progress.position(), "record");
         anstream::eprintln!("{records} written to {}", arguments.output.display());
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(exit_code)
 }
 
 fn export(
@@ -61,10 +63,12 @@ fn export(
     goals: GoalField,
     output: &mut impl Write,
     progress: &ProgressBar,
-) -> io::Result<()> {
-    for record in Records::of(storage).map_err(io::Error::other)? {
+) -> io::Result<ExitCode> {
+    let mut records = Records::of(storage).map_err(io::Error::other)?;
+    for record in records.by_ref() {
         writeln!(output, "{}", to_text(&record.map_err(io::Error::other)?, goals))?;
         progress.inc(1);
     }
-    Ok(())
+    progress.finish_and_clear();
+    Ok(records.exit_code())
 }

@@ -30,7 +30,7 @@ const HEADINGS: [&str; 4] = ["user", "campaign", "variation", "goals"];
 /// A table on a terminal (the first 100, unless --limit says otherwise), JSON lines in a pipe. Those of a file are
 /// sorted by user, then campaign; a server gives them in an order of its own, and reads all of them for --user-prefix.
 ///
-/// Exit status: 0 listed, 2 could not start, 3 stopped before the end.
+/// Exit status: 0 listed, 2 could not start, 3 stopped before the end, 4 some records cannot be read.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   steadfast storage list --storage embedded:users.redb
@@ -51,14 +51,21 @@ pub(super) struct Arguments {
     /// JSON lines on a terminal, too
     #[arg(long)]
     json: bool,
+    /// Instead of records, the users of records on a server that cannot be read, one a line: `forget` erases such a user
+    #[arg(long, conflicts_with_all = ["user_prefix", "campaign", "limit", "json"])]
+    damaged: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let storage = arguments.storage.open(Use::ToRead)?;
-    let records = Records::of(&*storage).map_err(|error| Failure::stopped(&error))?;
+    let mut records = Records::of(&*storage).map_err(|error| Failure::stopped(&error))?;
+    if arguments.damaged {
+        return list_damaged(records);
+    }
     let prefix = arguments.user_prefix.as_deref().unwrap_or_default();
     let is_sorted = arguments.storage.url.is_sorted();
     let wanted = records
+        .by_ref()
         // Where they are sorted, behind the last one that begins so no other does.
         .take_while(|record| {
             !is_sorted
@@ -78,6 +85,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     } else {
         print_table(wanted, limit.unwrap_or(ROWS))?;
     }
+    Ok(records.exit_code())
+}
+
+fn list_damaged(mut records: Records<'_>) -> Result<ExitCode, Failure> {
+    if let Some(error) = records.by_ref().find_map(Result::err) {
+        return Err(Failure::stopped(&error));
+    }
+    let mut users = records.damaged().to_vec();
+    users.sort();
+    users.dedup();
+    // One who is to be erased is named to the letter.
+    print(&users.iter().map(|user| format!("{user}\n")).collect::<String>())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -87,7 +87,7 @@ pub(super) fn scan(handle: &Handle, from: Option<&Cursor>, about: usize) -> Resu
         {
             return Ok(Err(flaw));
         }
-        let mut page = Page { records: Vec::with_capacity(about.min(PREPARED)), next: None };
+        let mut page = Page { records: Vec::with_capacity(about.min(PREPARED)), ..Page::default() };
         let mut last = Vec::new();
         for entry in ReadableTable::range::<&[u8]>(&records, (from, Bound::Unbounded))? {
             let (key, value) = entry?;

@@ -121,6 +121,12 @@ pub(super) fn record(row: &Row) -> Result<Record, Flaw> {
     Stored::at(row, 4)?.record(user, campaign)
 }
 
+/// The user of a row, as far as it can be read.
+pub(super) fn user(row: &Row) -> String {
+    let key: &str = get(row, 0).unwrap_or_default();
+    text::of_key(key, get(row, 2).unwrap_or_default()).unwrap_or_else(|| key.to_owned())
+}
+
 pub(super) fn get<'r, T: tokio_postgres::types::FromSql<'r>>(row: &'r Row, column: usize) -> Result<T, Flaw> {
     row.try_get(column).map_err(|_| Flaw)
 }

@@ -11,7 +11,7 @@ use super::failure::is_of_its_own;
 use super::lease::Lease;
 use super::open::{self, Opened};
 use super::options::PostgresOptions;
-use super::row::{self, Place, Written};
+use super::row::{self, Flaw, Place, Written};
 use super::statements::Statements;
 use super::text;
 use crate::error::{StorageError, StorageErrorKind};
@@ -251,7 +251,14 @@ impl AsyncUserStorage for PostgresStorage {
         };
         let last = rows.last().filter(|_| rows.len() == size);
         let place = |row| Some(joined(row::get(row, 0).ok()?, row::get(row, 1).ok()?));
-        Ok(Page { next: last.and_then(place).map(Cursor::new), records: self.records(&rows)? })
+        let mut page = Page { next: last.and_then(place).map(Cursor::new), ..Page::default() };
+        for row in &rows {
+            match row::record(row) {
+                Ok(record) => page.records.push(record),
+                Err(Flaw) => page.damaged.push(row::user(row)),
+            }
+        }
+        Ok(page)
     }
 
     fn writes(&self) -> Writes {

@@ -8,9 +8,8 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use redis::cmd;
-use steadfast_engine::Record;
 
 use super::command;
 use super::link::Link;
@@ -93,14 +92,15 @@ async fn of_slots(
     about: usize,
 ) -> Result<Page, StorageError> {
     let mut slot = from.map(place).transpose()?.map_or(0, u16::from_be_bytes);
-    let mut records = Vec::new();
-    while slot < SLOTS && records.len() < about {
+    let mut page = Page::default();
+    while slot < SLOTS && page.records.len() < about {
         let end = (slot + SIDE_BY_SIDE).min(SLOTS);
         let users = try_join_all((slot..end).map(|slot| users_in(link, slot))).await?;
-        records.extend(records_of(storage, users.concat()).await?);
+        add_records(&mut page, storage, users.concat()).await?;
         slot = end;
     }
-    Ok(Page { records, next: (slot < SLOTS).then(|| Cursor::new(slot.to_be_bytes())) })
+    page.next = (slot < SLOTS).then(|| Cursor::new(slot.to_be_bytes()));
+    Ok(page)
 }
 
 async fn users_in(link: &Arc<Link>, slot: u16) -> Result<Vec<String>, StorageError> {
@@ -141,17 +141,30 @@ async fn of_server(
             "this reading through all records was left for too long: begin it anew",
         ));
     };
-    let records = records_of(storage, users).await?;
+    let mut page = Page::default();
+    add_records(&mut page, storage, users).await?;
     if next == 0 {
         scans.end(scan);
     }
     let cursor = || Cursor::new((u128::from(scan) << 64 | u128::from(next)).to_be_bytes());
-    Ok(Page { records, next: (next != 0).then(cursor) })
+    page.next = (next != 0).then(cursor);
+    Ok(page)
 }
 
-async fn records_of(storage: &RedisStorage, users: Vec<String>) -> Result<Vec<Record>, StorageError> {
-    let records = try_join_all(users.iter().map(|user| storage.records_in(user))).await?;
-    Ok(records.concat())
+/// Adds the records of some users to a page.
+async fn add_records(page: &mut Page, storage: &RedisStorage, users: Vec<String>) -> Result<(), StorageError> {
+    let found = join_all(users.iter().map(|user| storage.records_in(user))).await;
+    for (user, found) in users.iter().zip(found) {
+        let records = found.unwrap_or_else(|error| vec![Err(error)]);
+        for record in records {
+            match record {
+                Ok(record) => page.records.push(record),
+                Err(error) if error.kind() == StorageErrorKind::Corrupt => page.damaged.push(user.clone()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
 }
 
 fn users(link: &Link, keys: &[Vec<u8>]) -> Vec<String> {

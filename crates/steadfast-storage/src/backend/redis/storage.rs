@@ -12,7 +12,7 @@ use super::failure::{flawed, is_cross_slot};
 use super::link::Link;
 use super::options::{RedisOptions, Target};
 use super::scan::{self, Scans};
-use super::value::decode;
+use super::value::{Flaw, decode};
 use crate::error::{StorageError, StorageErrorKind};
 use crate::merge::{Claim, Merged, merge};
 use crate::page::{Cursor, Page};
@@ -152,16 +152,14 @@ impl RedisStorage {
         merged.collect()
     }
 
-    pub(super) async fn records_in(&self, user: &str) -> Result<Vec<Record>, StorageError> {
+    /// All of a user's, in no order, and what is wrong with those that are no records.
+    pub(super) async fn records_in(&self, user: &str) -> Result<Vec<Result<Record, StorageError>>, StorageError> {
         let fields: Vec<(Vec<u8>, Vec<u8>)> = self.link.run(&command::get_all(&self.key(user))).await?;
-        let mut records = Vec::with_capacity(fields.len());
-        for (campaign, value) in fields {
-            let campaign =
-                String::from_utf8(campaign).map_err(|_| flawed(&self.link.place(), super::value::Flaw::Corrupt))?;
-            records.push(self.decoded(user, &campaign, &value)?);
-        }
-        records.sort_by(|one, other| one.campaign_key.cmp(&other.campaign_key));
-        Ok(records)
+        let record = |(campaign, value): (Vec<u8>, Vec<u8>)| {
+            let campaign = String::from_utf8(campaign).map_err(|_| flawed(&self.link.place(), Flaw::Corrupt))?;
+            self.decoded(user, &campaign, &value)
+        };
+        Ok(fields.into_iter().map(record).collect())
     }
 }
 
@@ -230,7 +228,10 @@ impl AsyncUserStorage for RedisStorage {
     }
 
     async fn records_of(&self, user: &str) -> Result<Vec<Record>, StorageError> {
-        self.records_in(user).await
+        let records: Result<Vec<Record>, StorageError> = self.records_in(user).await?.into_iter().collect();
+        let mut records = records?;
+        records.sort_by(|one, other| one.campaign_key.cmp(&other.campaign_key));
+        Ok(records)
     }
 
     async fn erase(&self, user: &str) -> Result<u64, StorageError> {

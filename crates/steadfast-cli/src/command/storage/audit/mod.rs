@@ -61,7 +61,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let storage = arguments.storage.open(Use::ToRead)?;
     let progress = stream::progress_in_records(None, true);
     let mut tally = Tally::default();
-    for record in Records::of(&*storage).map_err(|error| Failure::stopped(&error))? {
+    let mut records = Records::of(&*storage).map_err(|error| Failure::stopped(&error))?;
+    for record in records.by_ref() {
         tally.count(&record.map_err(|error| Failure::stopped(&error))?);
         progress.inc(1);
     }
@@ -72,7 +73,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     } else {
         print(&audit.report(&arguments.storage.url.to_string(), is_person()))?;
     }
-    Ok(if audit.is_clean() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    let read = records.exit_code();
+    Ok(if audit.is_clean() { read } else { ExitCode::from(1) })
 }
 
 /// What was found.

@@ -25,6 +25,12 @@ pub(super) struct Counts {
 }
 
 impl Counts {
+    /// So many records that cannot be read.
+    pub(super) fn damaged(many: u64) -> Counts {
+        let why = "it cannot be read at the source: `storage list --damaged` names the users of such records";
+        Counts { read: many, failed: many, first_failure: (many > 0).then(|| why.to_owned()), ..Counts::default() }
+    }
+
     pub(super) fn add(&mut self, more: Counts) {
         self.read += more.read;
         self.copied += more.copied;

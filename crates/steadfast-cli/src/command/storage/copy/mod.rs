@@ -173,8 +173,9 @@ impl Copy<'_> {
     fn run(&mut self, left: Option<State>) -> Result<(), Stopped> {
         let mut page = self.first(left)?;
         loop {
-            let Page { records, next } = page;
-            let counts = batch::write(self.to, &records, self.overwrite).map_err(Stopped::Write)?;
+            let Page { records, damaged, next } = page;
+            let mut counts = batch::write(self.to, &records, self.overwrite).map_err(Stopped::Write)?;
+            counts.add(Counts::damaged(damaged.len() as u64));
             self.progress.inc(counts.read);
             self.counts.add(counts);
             let Some(next) = next else { break };
