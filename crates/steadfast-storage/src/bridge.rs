@@ -110,6 +110,9 @@ impl<S: UserStorage + 'static> AsyncUserStorage for Offloaded<S> {
     }
 }
 
+/// How a storage is called that nobody has named.
+const UNNAMED: &str = "the storage";
+
 /// A storage that answers later, made one that is waited for, at most until a deadline.
 ///
 /// Its futures run on one thread that this owns, with a tokio runtime of its own. A storage that is bound to another
@@ -120,6 +123,7 @@ pub struct Waited<S> {
     storage: Arc<S>,
     deadline: Duration,
     write_deadline: Duration,
+    name: Arc<str>,
     /// Always there; taken when dropped.
     runtime: Option<Runtime>,
 }
@@ -131,7 +135,7 @@ impl<S: AsyncUserStorage + 'static> Waited<S> {
     /// # Errors
     /// When the thread cannot be started.
     pub fn new(storage: S, deadline: Duration) -> std::io::Result<Self> {
-        Ok(Waited { storage: Arc::new(storage), deadline, write_deadline: deadline, runtime: Some(runtime()?) })
+        Ok(Waited::on(runtime()?, storage, deadline))
     }
 
     /// Opens a storage on the thread that it then stays on, and wraps it. Opening it has a deadline of its own.
@@ -147,16 +151,26 @@ impl<S: AsyncUserStorage + 'static> Waited<S> {
             StorageError::new(StorageErrorKind::Other, "no thread for the storage can be started").with_source(error)
         };
         let runtime = runtime().map_err(no_thread)?;
-        let storage = wait(&runtime, to_open, true, opening).flatten();
+        let storage = wait(&runtime, UNNAMED, to_open, true, opening).flatten();
         match storage {
-            Ok(storage) => {
-                Ok(Waited { storage: Arc::new(storage), deadline, write_deadline: deadline, runtime: Some(runtime) })
-            }
+            Ok(storage) => Ok(Waited::on(runtime, storage, deadline)),
             Err(error) => {
                 runtime.shutdown_background();
                 Err(error)
             }
         }
+    }
+
+    fn on(runtime: Runtime, storage: S, deadline: Duration) -> Self {
+        let storage = Arc::new(storage);
+        Waited { storage, deadline, write_deadline: deadline, name: UNNAMED.into(), runtime: Some(runtime) }
+    }
+
+    /// Says which storage it is that did not answer: "the storage" unless told.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = name.into();
+        self
     }
 
     /// The same, which waits so long for a write.
@@ -188,7 +202,7 @@ impl<S: AsyncUserStorage + 'static> Waited<S> {
         let Some(runtime) = &self.runtime else {
             return Err(StorageError::new(StorageErrorKind::Unavailable, "the storage is shut down"));
         };
-        wait(runtime, deadline, gives_up, work(Arc::clone(&self.storage)))
+        wait(runtime, &self.name, deadline, gives_up, work(Arc::clone(&self.storage)))
     }
 
     /// A read that is late is given up.
@@ -289,7 +303,7 @@ fn runtime() -> std::io::Result<Runtime> {
 }
 
 /// Waits for what runs there, at most until the deadline.
-fn wait<R, F>(runtime: &Runtime, deadline: Duration, gives_up: bool, work: F) -> Result<R, StorageError>
+fn wait<R, F>(runtime: &Runtime, name: &str, deadline: Duration, gives_up: bool, work: F) -> Result<R, StorageError>
 where
     R: Send + 'static,
     F: Future<Output = R> + Send + 'static,
@@ -305,7 +319,7 @@ where
                 task.abort();
             }
             let deadline = deadline.as_millis();
-            StorageError::new(StorageErrorKind::TimedOut, format!("the storage did not answer within {deadline} ms"))
+            StorageError::new(StorageErrorKind::TimedOut, format!("{name} did not answer within {deadline} ms"))
         }
         mpsc::RecvTimeoutError::Disconnected => StorageError::new(StorageErrorKind::Other, "the storage panicked"),
     })

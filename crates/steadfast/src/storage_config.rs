@@ -7,9 +7,9 @@ use std::time::Duration;
 use steadfast_storage::bridge::{Offloaded, Waited};
 #[cfg(feature = "write-behind")]
 use steadfast_storage::layer::write_behind::{WriteBehind, WriteBehindOptions};
-use steadfast_storage::layer::{
-    Breaker, BreakerOptions, Cache, CacheOptions, Deadline, Metered, Pseudonym, PseudonymKey,
-};
+#[cfg(any(feature = "redis", feature = "postgres"))]
+use steadfast_storage::layer::{Breaker, Deadline, Metered};
+use steadfast_storage::layer::{BreakerOptions, Cache, CacheOptions, Pseudonym, PseudonymKey};
 use steadfast_storage::{
     AsyncUserStorage, EmbeddedStorage, Held, MemoryStorage, StorageError, StorageErrorKind, UserStorage,
 };
@@ -55,6 +55,9 @@ pub struct StorageConfig {
     pseudonym: Vec<PseudonymKey>,
     retention: Option<Duration>,
     replicas: u32,
+    existing: bool,
+    /// Where a server is, for people.
+    name: Arc<str>,
 }
 
 #[derive(Clone)]
@@ -75,21 +78,31 @@ impl StorageConfig {
     /// `redis` and `postgres`). The URL is not repeated: there may be a password in it.
     pub fn from_url(url: &str) -> Result<StorageConfig, StorageError> {
         let wrong = |what: &str| StorageError::new(StorageErrorKind::Denied, format!("{what}: {ACCEPTED}"));
-        let place = match url.split_once(':') {
-            Some(("memory", "")) => Place::Memory,
+        let unnamed = || "the storage".to_owned();
+        let (place, name) = match url.split_once(':') {
+            Some(("memory", "")) => (Place::Memory, unnamed()),
             Some(("embedded", "")) => return Err(wrong("the path of the file is missing")),
-            Some(("embedded", path)) => Place::Embedded(path.to_owned()),
+            Some(("embedded", path)) => (Place::Embedded(path.to_owned()), unnamed()),
             #[cfg(feature = "redis")]
             Some((
                 "redis" | "rediss" | "redis+cluster" | "rediss+cluster" | "redis+sentinel" | "rediss+sentinel",
                 _,
             )) => {
                 // Whether the rest of it is right, before anybody waits.
-                steadfast_storage::RedisStorage::new(url, steadfast_storage::RedisOptions::default())?;
-                Place::Redis(url.to_owned())
+                let storage = steadfast_storage::RedisStorage::new(url, steadfast_storage::RedisOptions::default())?;
+                (Place::Redis(url.to_owned()), storage.place())
             }
             #[cfg(feature = "postgres")]
-            Some(("postgres" | "postgresql", _)) => Place::Postgres(url.to_owned()),
+            Some(("postgres" | "postgresql", _)) => {
+                (Place::Postgres(url.to_owned()), steadfast_storage::PostgresStorage::place_of(url)?)
+            }
+            #[cfg(not(feature = "redis"))]
+            Some((
+                "redis" | "rediss" | "redis+cluster" | "rediss+cluster" | "redis+sentinel" | "rediss+sentinel",
+                _,
+            )) => return Err(not_built_in("redis")),
+            #[cfg(not(feature = "postgres"))]
+            Some(("postgres" | "postgresql", _)) => return Err(not_built_in("postgres")),
             _ => return Err(wrong("this is not the URL of a storage that can be had here")),
         };
         let limits = crate::Limits::default();
@@ -102,6 +115,8 @@ impl StorageConfig {
             pseudonym: Vec::new(),
             retention: None,
             replicas: 0,
+            existing: false,
+            name: name.into(),
         })
     }
 
@@ -154,6 +169,13 @@ impl StorageConfig {
         self
     }
 
+    /// Opens what is there, and makes nothing: no table, and no mark of the version. A server that takes no writes will do.
+    #[must_use]
+    pub fn existing(mut self) -> Self {
+        self.existing = true;
+        self
+    }
+
     /// Opens it, for an asynchronous program. Needs a tokio runtime around it.
     ///
     /// # Errors
@@ -174,6 +196,7 @@ impl StorageConfig {
                     answer: self.look_up.max(self.write),
                     retention: self.retention,
                     replicas: self.replicas,
+                    existing: self.existing,
                     ..steadfast_storage::RedisOptions::default()
                 };
                 let opened = in_time(steadfast_storage::RedisStorage::open(url, options)).await?;
@@ -183,6 +206,7 @@ impl StorageConfig {
             Place::Postgres(url) => {
                 let options = steadfast_storage::PostgresOptions {
                     statement_deadline: self.look_up.max(self.write),
+                    existing: self.existing,
                     ..steadfast_storage::PostgresOptions::default()
                 };
                 let opened = in_time(steadfast_storage::PostgresStorage::open(url, options)).await?;
@@ -250,9 +274,9 @@ impl StorageConfig {
         self,
         options: WriteBehindOptions,
     ) -> Result<Arc<Waited<WriteBehind<Held>>>, StorageError> {
-        let (look_up, write) = (self.look_up, self.write);
+        let (look_up, write, name) = (self.look_up, self.write, Arc::clone(&self.name));
         let opened = Waited::open(self.write_behind(options), look_up, OPENING)?;
-        Ok(Arc::new(opened.with_write_deadline(write)))
+        Ok(Arc::new(opened.with_write_deadline(write).named(name)))
     }
 
     #[cfg(feature = "write-behind")]
@@ -277,9 +301,9 @@ impl StorageConfig {
                 _ => {}
             }
         }
-        let (look_up, write) = (self.look_up, self.write);
+        let (look_up, write, name) = (self.look_up, self.write, Arc::clone(&self.name));
         let opened = Waited::open(self.open(), look_up, OPENING)?;
-        Ok(Arc::new(opened.with_write_deadline(write)))
+        Ok(Arc::new(opened.with_write_deadline(write).named(name)))
     }
 
     /// Layers over a storage of this process.
@@ -290,9 +314,11 @@ impl StorageConfig {
     /// Layers over a storage elsewhere.
     #[cfg(any(feature = "redis", feature = "postgres"))]
     fn over_server(self, storage: impl AsyncUserStorage + 'static, name: &'static str) -> Held {
+        let place = || Arc::clone(&self.name);
         let storage = Deadline::new(Metered::new(self.inside(storage), name), self.look_up).with_write(self.write);
+        let storage = storage.named(place());
         match self.breaker {
-            Some(options) => self.outside(Breaker::new(storage, options)),
+            Some(options) => self.outside(Breaker::new(storage, options).named(place())),
             None => self.outside(storage),
         }
     }
@@ -311,6 +337,13 @@ impl StorageConfig {
             Some(options) => Held::new(Cache::new(storage, options)),
         }
     }
+}
+
+#[cfg(not(all(feature = "redis", feature = "postgres")))]
+fn not_built_in(feature: &str) -> StorageError {
+    let message =
+        format!("this was built without such storages: add the feature `{feature}` of `steadfast` in Cargo.toml");
+    StorageError::new(StorageErrorKind::Denied, message)
 }
 
 fn panicked(what: &str) -> StorageError {

@@ -49,7 +49,9 @@ impl<'s> Records<'s> {
     pub(crate) fn tell(&self) {
         if !self.damaged.is_empty() {
             let many = counted(self.damaged.len() as u64, "record");
-            anstream::eprintln!("{many} cannot be read and were passed over: `storage list --damaged` names their users");
+            anstream::eprintln!(
+                "{many} cannot be read and were passed over: `storage list --damaged` names their users"
+            );
         }
     }
 

@@ -63,7 +63,10 @@ impl StorageUrl {
                 Ok(Some(Arc::new(opened.map_err(|error| Failure::storage(&error))?)))
             }
             StorageUrl::Server(config, _) => {
-                let config = config.clone().look_up(DEADLINE).write(DEADLINE).breaker(None);
+                let mut config = StorageConfig::clone(config).look_up(DEADLINE).write(DEADLINE).breaker(None);
+                if purpose != Use::ToKeep {
+                    config = config.existing();
+                }
                 Ok(Some(config.open_blocking().map_err(|error| Failure::storage(&error))?))
             }
         }

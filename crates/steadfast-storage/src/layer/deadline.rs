@@ -1,6 +1,7 @@
 //! An answer in time, or none.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use steadfast_engine::{Answer, Record};
@@ -23,12 +24,13 @@ pub struct Deadline<S> {
     storage: S,
     read: Duration,
     write: Duration,
+    name: Arc<str>,
 }
 
 impl<S: AsyncUserStorage> Deadline<S> {
     /// Each call has so long.
     pub fn new(storage: S, read: Duration) -> Self {
-        Deadline { storage, read, write: read }
+        Deadline { storage, read, write: read, name: "the storage".into() }
     }
 
     /// The same, but `set`, `merge` and `erase` have so long.
@@ -38,62 +40,69 @@ impl<S: AsyncUserStorage> Deadline<S> {
         self
     }
 
+    /// Says which storage it is that did not answer: "the storage" unless told.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// What `call` answers, or that it did not in time.
+    async fn within<R>(&self, limit: Duration, call: impl Future<Output = R> + Send) -> Result<R, StorageError> {
+        timeout(limit, call).await.map_err(|_| {
+            let (name, limit) = (&self.name, limit.as_millis());
+            StorageError::new(StorageErrorKind::TimedOut, format!("{name} did not answer within {limit} ms"))
+        })
+    }
+
     /// The storage that is waited for.
     pub fn inner(&self) -> &S {
         &self.storage
     }
 }
 
-/// What `call` answers, or that it did not in time.
-async fn within<R>(limit: Duration, call: impl Future<Output = R> + Send) -> Result<R, StorageError> {
-    timeout(limit, call).await.map_err(|_| {
-        let limit = limit.as_millis();
-        StorageError::new(StorageErrorKind::TimedOut, format!("the storage did not answer within {limit} ms"))
-    })
-}
-
 impl<S: AsyncUserStorage> AsyncUserStorage for Deadline<S> {
     async fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
-        within(self.read, self.storage.get(user, campaign)).await?
+        self.within(self.read, self.storage.get(user, campaign)).await?
     }
 
     async fn set(&self, record: Record) -> Result<(), StorageError> {
-        within(self.write, self.storage.set(record)).await?
+        self.within(self.write, self.storage.set(record)).await?
     }
 
     async fn get_many(&self, user: &str, campaigns: &[&str]) -> Vec<Answer> {
-        let found = within(self.read, self.storage.get_many(user, campaigns)).await;
+        let found = self.within(self.read, self.storage.get_many(user, campaigns)).await;
         found.unwrap_or_else(|error| failed(error, campaigns.len()))
     }
 
     async fn set_many(&self, records: Vec<Record>) -> Vec<Result<(), StorageError>> {
         let many = records.len();
-        within(self.write, self.storage.set_many(records)).await.unwrap_or_else(|error| each(&error, many))
+        self.within(self.write, self.storage.set_many(records)).await.unwrap_or_else(|error| each(&error, many))
     }
 
     async fn merge(&self, claim: Claim) -> Result<Merged, StorageError> {
-        within(self.write, self.storage.merge(claim)).await?
+        self.within(self.write, self.storage.merge(claim)).await?
     }
 
     async fn merge_many(&self, claims: Vec<Claim>) -> Vec<Result<Merged, StorageError>> {
         let many = claims.len();
-        within(self.write, self.storage.merge_many(claims)).await.unwrap_or_else(|error| each(&error, many))
+        self.within(self.write, self.storage.merge_many(claims)).await.unwrap_or_else(|error| each(&error, many))
     }
 
     async fn records_of(&self, user: &str) -> Result<Vec<Record>, StorageError> {
-        within(self.read, self.storage.records_of(user)).await?
+        self.within(self.read, self.storage.records_of(user)).await?
     }
 
     async fn erase(&self, user: &str) -> Result<u64, StorageError> {
-        within(self.write, self.storage.erase(user)).await?
+        self.within(self.write, self.storage.erase(user)).await?
     }
 
     async fn scan(&self, from: Option<&Cursor>, about: usize) -> Result<Page, StorageError> {
-        within(self.read, self.storage.scan(from, about)).await?
+        self.within(self.read, self.storage.scan(from, about)).await?
     }
 
     async fn settle(&self, user: &str) -> Result<(), StorageError> {
-        within(self.write, self.storage.settle(user)).await?
+        self.within(self.write, self.storage.settle(user)).await?
     }
 
     fn writes(&self) -> Writes {

@@ -146,6 +146,15 @@ async fn a_replica() {
     let of_replica = replica.url(url.rsplit('/').next().unwrap());
     let says = ["takes no writes", "name the primary", "target_session_attrs=read-write"];
     check(&refused(&of_replica).await, StorageErrorKind::Denied, &says);
+    // Who only reads what is there may.
+    let existing = || PostgresOptions { existing: true, ..patient() };
+    let reader = PostgresStorage::open(&of_replica, existing()).await.unwrap();
+    until(&replica, &of_replica, "SELECT count(*) FROM steadfast_record", "1").await;
+    assert!(reader.get("Ashley", "ab").await.unwrap().is_some());
+    let empty = server.database();
+    let nothing = PostgresStorage::open(&empty, existing()).await.unwrap_err();
+    check(&nothing, StorageErrorKind::Denied, &["there is no table", "check the database"]);
+    assert_eq!(server.ask(&empty, "SELECT count(*) FROM pg_class WHERE relname LIKE 'steadfast%'"), "0");
     // Of both, whichever is named first, the one that takes writes is found.
     let host = |url: &str| url.rsplit_once('@').unwrap().1.split('/').next().unwrap().to_owned();
     let both = url.replace(&host(&url), &format!("{},{}", host(&of_replica), host(&url)));

@@ -71,6 +71,25 @@ enum Found {
     Foreign,
 }
 
+/// Sees that nothing is missing, and changes nothing.
+///
+/// # Errors
+/// As for [`migrate`], and [`StorageErrorKind::Denied`] when something is missing.
+pub(super) async fn look(client: &Client, table: &Table, shown: &Shown) -> Result<(), StorageError> {
+    let found = found(client, table, shown).await?;
+    let is_there = !matches!(found, Found::Nothing);
+    if missing(found, table, shown)?.is_empty() {
+        return Ok(());
+    }
+    let (name, server) = (table.quoted(), &shown.server);
+    let message = if is_there {
+        format!("table `{name}` on {server} is of an older version: the first who writes brings it to this one")
+    } else {
+        format!("there is no table `{name}` on {server}: check the database; the first who writes makes it")
+    };
+    Err(StorageError::new(StorageErrorKind::Denied, message))
+}
+
 /// Applies what is missing. Of several processes that do so at once, one does.
 ///
 /// # Errors

@@ -64,7 +64,7 @@ async fn prepared(client: &Client, options: &PostgresOptions, shown: &Shown) -> 
             text(0)
         )));
     }
-    if text(1) == "on" {
+    if text(1) == "on" && !options.existing {
         return Err(denied(shown.read_only()));
     }
     let schema = options.schema.clone().unwrap_or_else(|| text(2));
@@ -75,6 +75,10 @@ async fn prepared(client: &Client, options: &PostgresOptions, shown: &Shown) -> 
         )));
     }
     let table = Table { schema, name: options.table.clone(), is_partitioned: about.try_get(3).unwrap_or(false) };
-    migrate::migrate(client, &table, shown).await?;
+    if options.existing {
+        migrate::look(client, &table, shown).await?;
+    } else {
+        migrate::migrate(client, &table, shown).await?;
+    }
     Ok(table)
 }

@@ -21,6 +21,9 @@ pub struct PostgresOptions {
     /// The name of the table, `steadfast_record` by default. The table of its migrations has the same name with
     /// `_version` behind it.
     pub table: String,
+    /// Nothing is made: the table must be there, and of this version, and a server that takes no writes will do. Not by
+    /// default.
+    pub existing: bool,
     /// At most so many records are written in one statement. 200 by default: larger ones are hardly faster.
     pub batch: usize,
 }
@@ -34,6 +37,7 @@ impl Default for PostgresOptions {
             pool_size: 16,
             schema: None,
             table: "steadfast_record".to_owned(),
+            existing: false,
             batch: 200,
         }
     }

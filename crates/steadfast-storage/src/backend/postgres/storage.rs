@@ -14,6 +14,7 @@ use super::options::PostgresOptions;
 use super::row::{self, Flaw, Place, Written};
 use super::statements::Statements;
 use super::text;
+use super::url::Target;
 use crate::error::{StorageError, StorageErrorKind};
 use crate::merge::{Claim, Merged};
 use crate::page::{Cursor, Page};
@@ -76,6 +77,20 @@ impl PostgresStorage {
         let opened = open::open(url, &options).await?;
         let statements = Statements::new(&opened.table);
         Ok(PostgresStorage { opened, options, statements })
+    }
+
+    /// Where it is, for people: without user and password.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.opened.shown.server
+    }
+
+    /// Where the storage of a URL is, for people, without going there.
+    ///
+    /// # Errors
+    /// [`StorageErrorKind::Denied`] when it is no URL of one, or has an option that is not known.
+    pub fn place_of(url: &str) -> Result<String, StorageError> {
+        Ok(Target::parse(url, &PostgresOptions::default())?.shown)
     }
 
     async fn lease(&self) -> Result<Lease<'_>, StorageError> {

@@ -21,6 +21,9 @@ pub struct RedisOptions {
     /// A write counts once so many replicas have it too (`WAIT`), so that it outlives a primary that fails: 0 by default.
     /// It then takes a round trip more, and fails while there are fewer.
     pub replicas: u32,
+    /// Nothing is made: a server that holds nothing yet is not marked with the version of this one, and one that only
+    /// reads will do. Not by default.
+    pub existing: bool,
     /// What all keys begin with: `steadfast:` by default.
     pub prefix: String,
     /// The certificate that the server's is signed with, in PEM, where the system does not know it.
@@ -34,6 +37,7 @@ impl Default for RedisOptions {
             answer: Duration::from_secs(1),
             retention: None,
             replicas: 0,
+            existing: false,
             prefix: "steadfast:".to_owned(),
             root_certificate: None,
         }

@@ -58,6 +58,12 @@ impl RedisStorage {
         Ok(storage)
     }
 
+    /// Where it is, for people: without user and password.
+    #[must_use]
+    pub fn place(&self) -> String {
+        self.link.place()
+    }
+
     /// Whether the server can be reached, may be written to, and holds nothing of a newer version. An empty one is
     /// marked with the version of this one; nothing else is written.
     ///
@@ -68,10 +74,12 @@ impl RedisStorage {
     /// memory left is none: it can be read.
     pub async fn check(&self) -> Result<(), StorageError> {
         let key = command::format_key(&self.link.options().prefix);
-        match self.link.run::<bool>(cmd("SETNX").arg(&key).arg(command::FORMAT)).await {
-            // What is there can be read, and erased, which makes room.
-            Err(error) if error.kind() == StorageErrorKind::Full => {}
-            marked => drop(marked?),
+        if !self.link.options().existing {
+            match self.link.run::<bool>(cmd("SETNX").arg(&key).arg(command::FORMAT)).await {
+                // What is there can be read, and erased, which makes room.
+                Err(error) if error.kind() == StorageErrorKind::Full => {}
+                marked => drop(marked?),
+            }
         }
         let found: Option<String> = self.link.run(cmd("GET").arg(&key)).await?;
         match found.as_deref().map(str::parse::<u64>) {

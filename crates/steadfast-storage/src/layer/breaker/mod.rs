@@ -10,7 +10,7 @@ mod nonblocking;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use steadfast_engine::Answer;
@@ -58,6 +58,7 @@ struct Gate {
     /// [`Circuit::calm`], to be read without a lock.
     calm: AtomicU64,
     chance: RandomState,
+    name: Arc<str>,
 }
 
 /// What [`Gate::calm`] holds while it is not calm.
@@ -76,6 +77,13 @@ impl<S> Breaker<S> {
         Breaker { storage, gate: Gate::new(options) }
     }
 
+    /// Says which storage it is that is left alone: "the storage" unless told.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<Arc<str>>) -> Self {
+        self.gate.name = name.into();
+        self
+    }
+
     /// The storage that is left alone at times.
     pub fn inner(&self) -> &S {
         &self.storage
@@ -86,7 +94,7 @@ impl Gate {
     fn new(options: BreakerOptions) -> Gate {
         let circuit = Circuit::new(options);
         let calm = AtomicU64::new(circuit.calm().unwrap_or(RESTLESS));
-        Gate { circuit: Mutex::new(circuit), calm, chance: RandomState::new() }
+        Gate { circuit: Mutex::new(circuit), calm, chance: RandomState::new(), name: "the storage".into() }
     }
 
     /// Leave for a call, or the failure it has instead.
@@ -95,7 +103,7 @@ impl Gate {
         if era != RESTLESS {
             return Ok(Call { gate: self, pass: Pass::Ordinary { era }, said: None });
         }
-        let pass = self.circuit().admit(Instant::now()).map_err(refused)?;
+        let pass = self.circuit().admit(Instant::now()).map_err(|refused| self.refused(refused))?;
         Ok(Call { gate: self, pass, said: None })
     }
 
@@ -108,6 +116,20 @@ impl Gate {
         let now = Instant::now();
         circuit.told(pass, said, now, self.jitter(now));
         self.calm.store(circuit.calm().unwrap_or(RESTLESS), Ordering::Release);
+    }
+
+    fn refused(&self, refused: Refused) -> StorageError {
+        let name = &self.name;
+        let message = match refused {
+            Refused::For(left) => {
+                let left = left.as_millis();
+                format!("{name} failed several times in a row, and is left alone for another {left} ms")
+            }
+            Refused::Probing => {
+                format!("{name} failed several times in a row, and is left alone until one call is answered")
+            }
+        };
+        StorageError::new(StorageErrorKind::Unavailable, message)
     }
 
     /// By chance, from 0 to 1, other in every process.
@@ -173,19 +195,6 @@ fn failed_look_up(answer: &Answer) -> Option<StorageErrorKind> {
 /// How a write failed, if it did.
 fn failed_write<R>(result: &Result<R, StorageError>) -> Option<StorageErrorKind> {
     result.as_ref().err().map(StorageError::kind)
-}
-
-fn refused(refused: Refused) -> StorageError {
-    let message = match refused {
-        Refused::For(left) => {
-            let left = left.as_millis();
-            format!("the storage failed several times in a row, and is left alone for another {left} ms")
-        }
-        Refused::Probing => {
-            "the storage failed several times in a row, and is left alone until one call is answered".to_owned()
-        }
-    };
-    StorageError::new(StorageErrorKind::Unavailable, message)
 }
 
 #[cfg(test)]
