@@ -77,7 +77,8 @@ async fn size(shape: Shape, users: usize, cluster: bool) {
     let (server, mut raw) = start(shape.compact, cluster).await;
     let empty = info(&mut raw, "used_memory").await;
     let empty_rss = info(&mut raw, "used_memory_rss").await;
-    let storage = storage(&server, shape);
+    let url = if cluster { server.url().replace("redis:", "redis+cluster:") } else { server.url() };
+    let storage = storage(&url, shape);
     fill(&storage, shape, users).await;
     let used = info(&mut raw, "used_memory").await - empty;
     let rss = info(&mut raw, "used_memory_rss").await - empty_rss;
@@ -101,7 +102,7 @@ async fn size(shape: Shape, users: usize, cluster: bool) {
 
 async fn speed(users: usize) {
     let (server, raw) = start(64, false).await;
-    let storage = storage(&server, USUAL);
+    let storage = storage(&server.url(), USUAL);
     fill(&storage, USUAL, users).await;
     println!("\ncalls, {TOGETHER} of them under way on one connection; medians of {ROUNDS}\n");
     let number = |round: usize, call: usize| (round * CALLS + call).wrapping_mul(7_919_993) % users;
@@ -257,11 +258,11 @@ fn claim(record: Record) -> Claim {
     Claim { record, goal: None, condition: Condition::Absent, was_read: true }
 }
 
-fn storage(server: &Redis, shape: Shape) -> RedisStorage {
+fn storage(url: &str, shape: Shape) -> RedisStorage {
     let retention = shape.expires.then(|| Duration::from_secs(90 * 86_400));
     let answer = Duration::from_secs(60);
     let options = RedisOptions { prefix: shape.prefix.to_owned(), retention, answer, ..RedisOptions::default() };
-    RedisStorage::new(&server.url(), options).unwrap()
+    RedisStorage::new(url, options).unwrap()
 }
 
 async fn start(compact: usize, cluster: bool) -> (Redis, MultiplexedConnection) {

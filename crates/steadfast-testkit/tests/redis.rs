@@ -44,21 +44,14 @@ async fn a_cluster_keeps_the_contract() {
 }
 
 #[tokio::test]
-async fn a_node_of_a_cluster_merges_many_users_though_it_was_taken_for_a_server() {
-    let server = Redis::start_with(&["--cluster-enabled", "yes"]);
-    let _ = server.ask(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
-    let storage = RedisStorage::new(&server.url(), patient()).unwrap();
-    let start = Instant::now();
-    while let Err(error) = storage.check().await {
-        assert!(start.elapsed() < PATIENCE, "{error}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    for (variation, expected) in [("Control", Outcome::Claimed), ("Other", Outcome::Kept)] {
-        let claims = (0..200).map(|user| first(&format!("user {user}"), variation)).collect();
-        for (user, merged) in storage.merge_many(claims).await.into_iter().enumerate() {
-            let Merged { record, outcome, .. } = merged.unwrap();
-            assert_eq!((record.user_id, outcome), (format!("user {user}"), expected));
-        }
+async fn a_node_of_a_cluster_is_not_taken_for_a_server() {
+    let cluster = RedisCluster::start();
+    for node in &cluster.nodes {
+        check(
+            &error_of(&node.url(), patient()).await,
+            StorageErrorKind::Denied,
+            &["node of a Cluster", "redis+cluster://"],
+        );
     }
 }
 

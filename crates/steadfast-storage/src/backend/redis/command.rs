@@ -25,6 +25,9 @@ const ERASE: &str = "local many = redis.pcall('HLEN', KEYS[1])
 local was = redis.call('UNLINK', KEYS[1])
 return type(many) == 'table' and was or many";
 
+/// Redis refuses a time that its clock does not reach.
+const A_CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// What the server knows a script by, once it was told its text.
 static MERGE_DIGEST: LazyLock<Script> = LazyLock::new(|| Script::new(MERGE));
 static SET_DIGEST: LazyLock<Script> = LazyLock::new(|| Script::new(SET));
@@ -72,6 +75,28 @@ fn slot(key: &[u8]) -> u16 {
         Some(&after[..length])
     });
     crc16::State::<crc16::XMODEM>::calculate(tag.unwrap_or(key)) % 16_384
+}
+
+/// A key for each slot of a Cluster that no user has, to ask the node about the slot with.
+pub(super) fn probe(prefix: &str, slot: u16) -> Cmd {
+    static TAGS: LazyLock<Vec<u32>> = LazyLock::new(|| {
+        let (mut tags, mut left) = (vec![None; 16_384], 16_384);
+        for number in 0_u32.. {
+            let place = &mut tags[usize::from(self::slot(format!("{{{number}}}").as_bytes()))];
+            if place.is_none() {
+                *place = Some(number);
+                left -= 1;
+                if left == 0 {
+                    break;
+                }
+            }
+        }
+        tags.into_iter().flatten().collect()
+    });
+    let mut command = cmd("HGET");
+    // None of a user's: theirs end with the tag.
+    command.arg(format!("{prefix}{{{}}}slot", TAGS[usize::from(slot) % 16_384])).arg("");
+    command
 }
 
 /// The key of a user: the id is the hash tag, and lies as it is.
@@ -167,7 +192,7 @@ pub(super) fn erase_call(key: &Vec<u8>) -> Call<'_> {
 }
 
 fn milliseconds(retention: Option<Duration>) -> Vec<u8> {
-    retention.map(|retention| retention.as_millis().max(1).to_string().into()).unwrap_or_default()
+    retention.map(|retention| retention.min(A_CENTURY).as_millis().max(1).to_string().into()).unwrap_or_default()
 }
 
 #[cfg(test)]

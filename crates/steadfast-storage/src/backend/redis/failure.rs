@@ -31,6 +31,14 @@ pub(super) fn into_error(target: &Target, error: RedisError) -> StorageError {
             Denied,
             format!("{place} does not permit this: give the user the commands and keys that docs/operations.md lists"),
         ),
+        (ErrorKind::Server(ServerErrorKind::CrossSlot | ServerErrorKind::Moved | ServerErrorKind::Ask), _)
+            if !matches!(target, Target::Cluster(_)) =>
+        {
+            (Denied, format!("{place} is a node of a Cluster: write redis+cluster://, which finds the others"))
+        }
+        (ErrorKind::Server(ServerErrorKind::Moved | ServerErrorKind::Ask), _) => {
+            (Unavailable, format!("{place} is moving slots from node to node: try again"))
+        }
         (ErrorKind::Server(ServerErrorKind::ReadOnly), _) => {
             (Denied, format!("{place} is a replica, which only reads: name the primary"))
         }
@@ -108,14 +116,13 @@ pub(super) fn into_error(target: &Target, error: RedisError) -> StorageError {
 pub(super) fn of_script(error: RedisError) -> RedisError {
     let text = error.to_string();
     let said = text.contains("user_script").then(|| text.rsplit_once(": -")).flatten();
-    let plain = said.and_then(|(_, said)| redis::parse_redis_value(format!("-{said}\r\n").as_bytes()).ok());
-    plain.and_then(|plain| plain.extract_error().err()).unwrap_or(error)
+    said.map(|(_, said)| server_error(said)).unwrap_or(error)
 }
 
-/// Whether the server refuses to reach several users with one command, as a node of a Cluster does. It has done nothing.
-pub(super) fn is_cross_slot(error: &StorageError) -> bool {
-    let said = std::error::Error::source(error).and_then(|source| source.downcast_ref::<RedisError>());
-    said.is_some_and(|said| said.kind() == ErrorKind::Server(ServerErrorKind::CrossSlot))
+/// What a server would say in these words.
+pub(super) fn server_error(words: &str) -> RedisError {
+    let said = redis::parse_redis_value(format!("-{words}\r\n").as_bytes()).and_then(redis::Value::extract_error);
+    said.err().unwrap_or_else(|| redis::make_extension_error("ERR".to_owned(), Some(words.to_owned())))
 }
 
 fn says(error: &RedisError, words: &str) -> bool {

@@ -10,13 +10,14 @@
 //!
 //! A script on the server (`merge.lua`) merges claims in one step, whoever else writes. It answers with what was there
 //! before, and [`merge::merge`](crate::merge::merge) says what came of that: the same function that the script is written
-//! after, and held against in a test. A script touches the hash of one user only; the users of a batch go side by side.
+//! after, and held against in a test. On one server a script takes many users at once; in a Cluster one each, side by side.
 //!
 //! # When it fails
 //!
 //! Nothing waits longer than [`RedisOptions::connect`] for a connection and [`RedisOptions::answer`] for an answer. A
-//! connection that broke is made anew by the next call. Nothing is tried twice: a write whose answer was lost may have
-//! been done, and only the caller knows what that means.
+//! connection that broke, or on which nothing is heard while callers give up, is made anew by the next call. No write is
+//! tried twice, unless the server has said that it did nothing: one whose answer was lost may have been done, and only the
+//! caller knows what that means.
 //!
 //! What Redis has acknowledged is as durable as its own settings make it (`appendfsync`), and a failover may lose the last
 //! writes: see `docs/operations.md`.

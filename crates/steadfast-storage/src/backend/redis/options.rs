@@ -16,7 +16,9 @@ pub struct RedisOptions {
     pub connect: Duration,
     /// So long may an answer take: 1 s by default. A client mostly waits for less, and has a limit of its own.
     pub answer: Duration,
-    /// After so long without a write a user's records go. By default they stay for ever.
+    /// After so long without a write a user's records go, at the latest after a century. By default they stay for ever;
+    /// but for a user who was written to while there was one: their records go at that time, unless `PERSIST` is said to
+    /// the key.
     pub retention: Option<Duration>,
     /// A write counts once so many replicas have it too (`WAIT`), so that it outlives a primary that fails: 0 by default.
     /// It then takes a round trip more, and fails while there are fewer.

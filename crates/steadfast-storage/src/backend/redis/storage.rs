@@ -1,5 +1,6 @@
 //! The storage: the contract, in commands.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use redis::cmd;
 use steadfast_engine::{Answer, Record};
 
 use super::command::{self, Before};
-use super::failure::{flawed, is_cross_slot};
+use super::failure::flawed;
 use super::link::Link;
 use super::options::{RedisOptions, Target};
 use super::scan::{self, Scans};
@@ -25,10 +26,13 @@ const TOGETHER: usize = 256;
 /// So many claims at least go in one script, if there are as many: others wait for a tenth of a millisecond meanwhile.
 const IN_A_SCRIPT: usize = 64;
 
-/// A storage in Redis or Valkey. Merging is atomic. It may be cloned; all of them share one connection.
+/// A storage in Redis or Valkey. Merging is atomic. It may be cloned; all of them share one connection,
+/// and another one for writes that wait for replicas.
 #[derive(Clone)]
 pub struct RedisStorage {
     link: Arc<Link>,
+    /// What writes are sent on: where they wait for replicas, look-ups do not wait behind them.
+    writing: Arc<Link>,
     scans: Arc<Scans>,
 }
 
@@ -44,8 +48,10 @@ impl RedisStorage {
     /// # Errors
     /// [`StorageErrorKind::Denied`] when it is no such URL.
     pub fn new(url: &str, options: RedisOptions) -> Result<RedisStorage, StorageError> {
-        let link = Arc::new(Link::new(Target::from_url(url)?, options));
-        Ok(RedisStorage { link, scans: Arc::default() })
+        let target = Target::from_url(url)?;
+        let link = Arc::new(Link::new(target.clone(), options.clone()));
+        let writing = if options.replicas > 0 { Arc::new(Link::new(target, options)) } else { Arc::clone(&link) };
+        Ok(RedisStorage { link, writing, scans: Arc::default() })
     }
 
     /// The same, and sees at once whether it can be used: see [`check`](Self::check). Needs a tokio runtime around it.
@@ -129,19 +135,13 @@ impl RedisStorage {
         let before = if sent == 0 {
             Ok(Vec::new())
         } else {
-            self.link.run_script::<Vec<Before>>(&command::merge_call(&keys, &arguments)).await
+            self.writing.run_script::<Vec<Before>>(&command::merge_call(&keys, &arguments)).await
         };
         let mut before = match before {
             Ok(before) if before.len() == sent => before.into_iter(),
             Ok(_) => {
                 let error = StorageError::new(StorageErrorKind::Other, "Redis answered to fewer claims");
                 return each(&error, claims.len());
-            }
-            Err(error) if keys.len() > 1 && is_cross_slot(&error) => {
-                self.link.found_to_reach_one_user();
-                let users = claims.chunk_by(|one, other| one.record.user_id == other.record.user_id);
-                let merged = join_all(users.map(|claims| Box::pin(self.merge_of(claims)))).await;
-                return merged.into_iter().flatten().collect();
             }
             Err(error) => return each(&error, claims.len()),
         };
@@ -182,7 +182,7 @@ impl AsyncUserStorage for RedisStorage {
     async fn set(&self, record: Record) -> Result<(), StorageError> {
         let (key, arguments) = (self.key(&record.user_id), command::set(&record, self.link.options().retention)?);
         let call = command::set_call(&key, &arguments);
-        self.link.run_script(&call).await
+        self.writing.run_script(&call).await
     }
 
     async fn get_many(&self, user: &str, campaigns: &[&str]) -> Vec<Answer> {
@@ -209,8 +209,23 @@ impl AsyncUserStorage for RedisStorage {
     }
 
     async fn set_many(&self, records: Vec<Record>) -> Vec<Result<(), StorageError>> {
-        // One connection keeps the order in which they are begun; a place that comes twice holds the later.
-        join_all(records.into_iter().map(|record| self.set(record))).await
+        // A place that comes twice holds the later, so the earlier one is not written: no order is kept between them.
+        let mut last = HashMap::with_capacity(records.len());
+        for (number, record) in records.iter().enumerate() {
+            last.insert((record.user_id.clone(), record.campaign_key.clone()), number);
+        }
+        let of: Vec<usize> =
+            records.iter().map(|record| last[&(record.user_id.clone(), record.campaign_key.clone())]).collect();
+        let set = join_all(records.into_iter().enumerate().map(|(number, record)| {
+            let is_last = of[number] == number;
+            async move { if is_last { Some(self.set(record).await) } else { None } }
+        }))
+        .await;
+        let again = |number: usize| match &set[of[number]] {
+            Some(Err(error)) => Err(error.again()),
+            _ => Ok(()),
+        };
+        (0..set.len()).map(again).collect()
     }
 
     async fn merge(&self, claim: Claim) -> Result<Merged, StorageError> {
@@ -223,7 +238,7 @@ impl AsyncUserStorage for RedisStorage {
         // a script costs it more than what there is to do in one.
         let mut places: Vec<usize> = (0..claims.len()).collect();
         places.sort_by(|one, other| claims[*one].record.user_id.cmp(&claims[*other].record.user_id));
-        let at_least = if self.link.reaches_one_user() { 1 } else { IN_A_SCRIPT };
+        let at_least = if self.link.is_cluster() { 1 } else { IN_A_SCRIPT };
         let scripts = of_whole_users(&places, at_least, |place| &claims[place].record.user_id);
         let merged = join_all(scripts.into_iter().map(|places| {
             let together: Vec<&Claim> = places.iter().map(|place| &claims[*place]).collect();
@@ -245,7 +260,7 @@ impl AsyncUserStorage for RedisStorage {
     async fn erase(&self, user: &str) -> Result<u64, StorageError> {
         let key = self.key(user);
         let call = command::erase_call(&key);
-        self.link.run_script(&call).await
+        self.writing.run_script(&call).await
     }
 
     async fn scan(&self, from: Option<&Cursor>, about: usize) -> Result<Page, StorageError> {
