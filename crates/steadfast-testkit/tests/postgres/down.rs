@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use steadfast_engine::{Answer, Record};
-use steadfast_storage::{AsyncUserStorage, Condition, PostgresOptions, PostgresStorage, StorageErrorKind};
+use steadfast_storage::{AsyncUserStorage, Claim, Condition, PostgresOptions, PostgresStorage, StorageErrorKind};
 use steadfast_testkit::servers::Postgres;
+use tokio::time::timeout;
 
 use super::{PATIENCE, check, claim, open, patient, record, server, until};
 
@@ -146,10 +147,62 @@ async fn a_call_that_is_given_up_leaves_nothing_to_wait_for() {
     });
     until(&server, &url, WAITING, "1").await;
     let goal = claim(record("Ashley", "ab", "Control", "buy"), Condition::Stored);
-    let given_up = tokio::time::timeout(Duration::from_millis(300), storage.merge(goal)).await;
+    let given_up = timeout(Duration::from_millis(300), storage.merge(goal)).await;
     assert!(given_up.is_err(), "it waits for the other one");
     let start = Instant::now();
     assert!(storage.get("Ashley", "ab").await.unwrap().is_some());
     assert!(start.elapsed() < Duration::from_secs(7), "{:?}: it does not wait behind the merge", start.elapsed());
     let _ = other.join().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_who_give_up_leave_no_more_connections_than_the_pool_may_have() {
+    let server = server();
+    let url = server.database();
+    let options = PostgresOptions { pool_size: 2, ..patient() };
+    let storage = Arc::new(PostgresStorage::open(&url, options).await.unwrap());
+    let (locking, there) = (Arc::clone(&server), url.clone());
+    let other = std::thread::spawn(move || {
+        let _ = locking.ask(&there, "BEGIN; LOCK TABLE steadfast_record; SELECT pg_sleep(4); COMMIT");
+    });
+    let locks = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted \
+                 AND relation = 'steadfast_record'::regclass";
+    until(&server, &url, locks, "1").await;
+    for _ in 0..6 {
+        let gets = [(); 2].map(|()| {
+            let storage = Arc::clone(&storage);
+            tokio::spawn(async move { timeout(Duration::from_millis(200), storage.get("Ashley", "ab")).await })
+        });
+        for get in gets {
+            assert!(get.await.unwrap().is_err(), "the table is locked");
+        }
+    }
+    let open =
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'steadfast' AND datname = current_database()";
+    let many: usize = server.ask(&url, open).parse().unwrap();
+    assert!(many <= 2, "{many} connections are open");
+    other.join().unwrap();
+    assert_eq!(storage.get("Ashley", "ab").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn all_statements_of_a_call_end_after_its_deadline() {
+    let server = server();
+    let url = server.database();
+    let options = PostgresOptions { statement_deadline: Duration::from_secs(4), ..patient() };
+    let storage = PostgresStorage::open(&url, options).await.unwrap();
+    let slow = "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$; \
+                CREATE TRIGGER slow AFTER UPDATE ON steadfast_record FOR EACH STATEMENT EXECUTE FUNCTION slow()";
+    let _ = server.ask(&url, slow);
+    storage.set(Record::new("Ashley", "ab", "Control")).await.unwrap();
+    let claims = (0..20).map(|number| {
+        let mut record = Record::new("Ashley", "ab", "Control");
+        record.goals.push(&format!("goal {number}"));
+        Claim { record, goal: None, condition: Condition::Stored, was_read: true }
+    });
+    let start = Instant::now();
+    let merged = storage.merge_many(claims.collect()).await;
+    // One after the other they take 20 seconds.
+    assert!(start.elapsed() < Duration::from_secs(12), "{:?}", start.elapsed());
+    assert!(merged[0].is_ok() && merged[19].is_err());
 }

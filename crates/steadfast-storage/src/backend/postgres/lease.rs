@@ -2,25 +2,40 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Pool, PoolError, TimeoutType, Timeouts};
-use tokio::time::{Instant, timeout_at};
+use deadpool_postgres::{Object, PoolError, TimeoutType, Timeouts};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 use super::failure::{Shown, Wait};
+use super::hosts::Hosts;
+use super::open::Opened;
 use super::options::PostgresOptions;
+use super::tls::Tls;
 use crate::error::StorageError;
 
 /// What a statement is given.
 pub(super) type Given<'g> = [&'g (dyn ToSql + Sync)];
 
+/// What a connection is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing, so that somebody else may have it.
+    AtRest,
+    /// A statement, whose answer is not there.
+    Asked,
+    /// It is of no use any more.
+    Broken,
+}
+
 /// A connection for one call.
 pub(super) struct Lease<'s> {
     /// Always there; taken when dropped.
     connection: Option<Object>,
-    /// Whether it waits for nothing, so that somebody else may have it.
-    is_at_rest: bool,
+    state: State,
+    hosts: &'s Hosts,
     shown: &'s Shown,
     deadline: Duration,
     end: Instant,
@@ -31,7 +46,8 @@ impl<'s> Lease<'s> {
     ///
     /// # Errors
     /// When none was free or open in time, or none can be opened.
-    pub(super) async fn new(pool: &Pool, options: &PostgresOptions, shown: &'s Shown) -> Result<Self, StorageError> {
+    pub(super) async fn new(opened: &'s Opened, options: &PostgresOptions) -> Result<Self, StorageError> {
+        let Opened { pool, hosts, shown, table: _ } = opened;
         let (wait, connect) = (options.pool_deadline, options.connect_deadline);
         let timeouts = Timeouts { wait: Some(wait), create: Some(connect), recycle: Some(connect) };
         let connection = pool.timeout_get(&timeouts).await.map_err(|error| match error {
@@ -44,7 +60,8 @@ impl<'s> Lease<'s> {
             | PoolError::PostCreateHook(_) => shown.late(Wait::Connection, connect),
         })?;
         let deadline = options.statement_deadline;
-        Ok(Lease { connection: Some(connection), is_at_rest: true, shown, deadline, end: Instant::now() + deadline })
+        let end = Instant::now() + deadline;
+        Ok(Lease { connection: Some(connection), state: State::AtRest, hosts, shown, deadline, end })
     }
 
     /// The rows that a statement answers.
@@ -52,7 +69,7 @@ impl<'s> Lease<'s> {
     /// # Errors
     /// When it fails, or has no answer in time.
     pub(super) async fn query(&mut self, statement: &str, given: &Given<'_>) -> Result<Vec<Row>, StorageError> {
-        self.is_at_rest = false;
+        self.state = State::Asked;
         let connection = self.connection()?;
         let answer = timeout_at(self.end, async {
             let prepared = connection.prepare_cached(statement).await?;
@@ -67,7 +84,7 @@ impl<'s> Lease<'s> {
     /// # Errors
     /// As for [`query`](Self::query).
     pub(super) async fn execute(&mut self, statement: &str, given: &Given<'_>) -> Result<u64, StorageError> {
-        self.is_at_rest = false;
+        self.state = State::Asked;
         let connection = self.connection()?;
         let answer = timeout_at(self.end, async {
             let prepared = connection.prepare_cached(statement).await?;
@@ -93,12 +110,12 @@ impl<'s> Lease<'s> {
     ) -> Result<R, StorageError> {
         match answer {
             Ok(Ok(done)) => {
-                self.is_at_rest = true;
+                self.state = State::AtRest;
                 Ok(done)
             }
             Ok(Err(error)) => {
                 // After these the connection is as good as before. Others may come from what it is connected to.
-                self.is_at_rest = matches!(
+                let is_at_rest = matches!(
                     error.code(),
                     Some(
                         &SqlState::QUERY_CANCELED
@@ -107,6 +124,7 @@ impl<'s> Lease<'s> {
                             | &SqlState::T_R_SERIALIZATION_FAILURE
                     )
                 );
+                self.state = if is_at_rest { State::AtRest } else { State::Broken };
                 Err(self.shown.error(error))
             }
             Err(_) => Err(self.shown.late(Wait::Statement, self.deadline)),
@@ -116,9 +134,24 @@ impl<'s> Lease<'s> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take().filter(|_| !self.is_at_rest) {
+        let Some(connection) = self.connection.take() else { return };
+        match (self.state, Handle::try_current()) {
+            (State::AtRest, _) => {}
+            // Its place in the pool stays taken meanwhile: others would open connections beside those of a slow server.
+            (State::Asked, Ok(runtime)) if !connection.is_closed() => {
+                runtime.spawn(come_to_rest(connection, self.hosts.tls().clone(), self.deadline));
+            }
             // Out of the pool, which closes it.
-            drop(Object::take(connection));
+            _ => drop(Object::take(connection)),
         }
+    }
+}
+
+/// Has the server give up what nobody waits for any more, and gives the connection back once that is answered.
+async fn come_to_rest(connection: Object, tls: Tls, patience: Duration) {
+    let _ = timeout(patience, connection.cancel_token().cancel_query(tls)).await;
+    // It is answered after what was cancelled, and so after the cancelling, which meets nothing else then.
+    if !timeout(patience, connection.simple_query("")).await.is_ok_and(|answer| answer.is_ok()) {
+        drop(Object::take(connection));
     }
 }

@@ -7,6 +7,7 @@ use tokio::time::timeout;
 use tokio_postgres::Client;
 
 use super::failure::{Shown, Wait};
+use super::hosts::Hosts;
 use super::migrate::{self, Table};
 use super::options::PostgresOptions;
 use super::tls::Tls;
@@ -16,6 +17,7 @@ use crate::error::{StorageError, StorageErrorKind};
 /// A server that was looked at.
 pub(super) struct Opened {
     pub(super) pool: Pool,
+    pub(super) hosts: Hosts,
     pub(super) shown: Shown,
     /// The table's name, as it is written in a statement.
     pub(super) table: String,
@@ -25,9 +27,9 @@ pub(super) struct Opened {
 /// As for `PostgresStorage::open`.
 pub(super) async fn open(url: &str, options: &PostgresOptions) -> Result<Opened, StorageError> {
     let target = Target::parse(url, options)?;
-    let tls = Tls::new(&target.trust)?;
+    let hosts = Hosts::new(target.configs, Tls::new(&target.trust)?, options.connect_deadline);
     let mut shown = Shown { server: target.shown, table: format!("`{}`", options.table) };
-    let connect = timeout(options.connect_deadline, target.config.connect(tls.clone())).await;
+    let connect = timeout(options.connect_deadline, hosts.connect()).await;
     let (client, connection) = connect
         .map_err(|_| shown.late(Wait::Connection, options.connect_deadline))?
         .map_err(|error| shown.error(error))?;
@@ -40,12 +42,13 @@ pub(super) async fn open(url: &str, options: &PostgresOptions) -> Result<Opened,
     driven.detach_all();
     shown.table = format!("`{}.{}`", table.schema, table.name);
     let settings = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    let pool = Pool::builder(Manager::from_config(target.config, tls, settings))
+    // The first argument is for those who make connections of it, which the hosts do not.
+    let pool = Pool::builder(Manager::from_connect(tokio_postgres::Config::new(), hosts.clone(), settings))
         .max_size(options.pool_size.max(1))
         .runtime(Runtime::Tokio1)
         .build()
         .map_err(|error| StorageError::new(StorageErrorKind::Other, "the pool cannot be made").with_source(error))?;
-    Ok(Opened { pool, shown, table: table.quoted() })
+    Ok(Opened { pool, hosts, shown, table: table.quoted() })
 }
 
 /// Sees what the server is, and that the table is there.

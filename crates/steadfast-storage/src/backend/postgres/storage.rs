@@ -94,7 +94,7 @@ impl PostgresStorage {
     }
 
     async fn lease(&self) -> Result<Lease<'_>, StorageError> {
-        Lease::new(&self.opened.pool, &self.options, &self.opened.shown).await
+        Lease::new(&self.opened, &self.options).await
     }
 
     fn record(&self, row: &Row) -> Result<Record, StorageError> {
@@ -115,18 +115,14 @@ impl PostgresStorage {
     }
 
     /// The same, each by itself where something in one of them may have spoiled it for all.
-    async fn set_each(&self, rows: &[&Written<'_>]) -> Vec<Result<(), StorageError>> {
-        let mut lease = match self.lease().await {
-            Ok(lease) => lease,
-            Err(error) => return each(&error, rows.len()),
-        };
-        match self.set_apart(&mut lease, rows).await {
+    async fn set_each(&self, lease: &mut Lease<'_>, rows: &[&Written<'_>]) -> Vec<Result<(), StorageError>> {
+        match self.set_apart(lease, rows).await {
             Ok(()) => rows.iter().map(|_| Ok(())).collect(),
             Err(error) if rows.len() == 1 || !is_of_its_own(&error) => each(&error, rows.len()),
             Err(_) => {
                 let mut results = Vec::with_capacity(rows.len());
                 for row in rows {
-                    results.push(self.set_apart(&mut lease, &[row]).await);
+                    results.push(self.set_apart(lease, &[row]).await);
                 }
                 results
             }
@@ -135,16 +131,12 @@ impl PostgresStorage {
 
     /// Merges claims, no two of which are for one place; each by itself where something in one of them may have spoiled it
     /// for all.
-    async fn merge_each(&self, wanted: &[&Wanted<'_>]) -> Vec<Result<Merged, StorageError>> {
-        let mut lease = match self.lease().await {
-            Ok(lease) => lease,
-            Err(error) => return each(&error, wanted.len()),
-        };
-        let mut results = merge_apart(&mut lease, &self.statements, wanted).await;
+    async fn merge_each(&self, lease: &mut Lease<'_>, wanted: &[&Wanted<'_>]) -> Vec<Result<Merged, StorageError>> {
+        let mut results = merge_apart(lease, &self.statements, wanted).await;
         if wanted.len() > 1 {
             for (wanted, result) in wanted.iter().zip(&mut results) {
                 if result.as_ref().is_err_and(is_of_its_own) {
-                    let alone = merge_apart(&mut lease, &self.statements, &[wanted]).await;
+                    let alone = merge_apart(lease, &self.statements, &[wanted]).await;
                     alone.into_iter().for_each(|alone| *result = alone);
                 }
             }
@@ -190,15 +182,23 @@ impl AsyncUserStorage for PostgresStorage {
 
     /// Each statement keeps all of its records or none. A record that cannot be kept keeps no other one from it.
     async fn set_many(&self, records: Vec<Record>) -> Vec<Result<(), StorageError>> {
+        if records.is_empty() {
+            return Vec::new();
+        }
         let rows: Vec<_> = records.iter().map(Written::new).collect();
         let places = rows.iter().map(|row| row.as_ref().ok().map(|row| row.place.key()));
         let mut results: Vec<Option<Result<(), StorageError>>> = rows.iter().map(|_| None).collect();
+        // One for all of them: the deadline is the call's.
+        let mut lease = match self.lease().await {
+            Ok(lease) => lease,
+            Err(error) => return each(&error, rows.len()),
+        };
         let mut gone = None;
         for group in groups(places, self.options.batch) {
             let together: Vec<_> = group.iter().filter_map(|number| rows[*number].as_ref().ok()).collect();
             let done = match &gone {
                 Some(error) => each(error, together.len()),
-                None => self.set_each(&together).await,
+                None => self.set_each(&mut lease, &together).await,
             };
             gone = gone.or_else(|| all_failed(&done));
             group.into_iter().zip(done).for_each(|(number, done)| results[number] = Some(done));
@@ -215,16 +215,24 @@ impl AsyncUserStorage for PostgresStorage {
     /// Claims for one place are merged by statements one after the other, in their order; those for many places together.
     /// A claim that cannot be kept keeps no other one from it.
     async fn merge_many(&self, claims: Vec<Claim>) -> Vec<Result<Merged, StorageError>> {
+        if claims.is_empty() {
+            return Vec::new();
+        }
         let wanted: Vec<_> =
             claims.iter().map(|claim| Written::new(&claim.record).map(|written| Wanted { claim, written })).collect();
         let places = wanted.iter().map(|wanted| wanted.as_ref().ok().map(|wanted| wanted.written.place.key()));
         let mut results: Vec<Option<Result<Merged, StorageError>>> = wanted.iter().map(|_| None).collect();
+        // One for all of them: the deadline is the call's.
+        let mut lease = match self.lease().await {
+            Ok(lease) => lease,
+            Err(error) => return each(&error, wanted.len()),
+        };
         let mut gone = None;
         for group in groups(places, self.options.batch) {
             let together: Vec<_> = group.iter().filter_map(|number| wanted[*number].as_ref().ok()).collect();
             let done = match &gone {
                 Some(error) => each(error, together.len()),
-                None => self.merge_each(&together).await,
+                None => self.merge_each(&mut lease, &together).await,
             };
             gone = gone.or_else(|| all_failed(&done));
             group.into_iter().zip(done).for_each(|(number, done)| results[number] = Some(done));
