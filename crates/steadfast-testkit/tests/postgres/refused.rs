@@ -48,8 +48,8 @@ async fn a_server_that_says_nothing() {
 #[tokio::test]
 async fn tls_that_is_demanded_and_not_there() {
     let server = server();
-    for mode in ["require", "verify-full"] {
-        let error = refused(&format!("{}?sslmode={mode}&sslrootcert=system", server.database())).await;
+    for query in ["sslmode=require", "sslmode=verify-full&sslrootcert=system"] {
+        let error = refused(&format!("{}?{query}", server.database())).await;
         check(&error, StorageErrorKind::Denied, &["has no TLS", "ssl = on", "sslmode=prefer"]);
     }
 }
