@@ -317,7 +317,8 @@ impl Client {
         let mut call = Call::new(&self.core, user, options);
         loop {
             let step = begin(call.request())?;
-            let outcome = self.decide(&mut call, step);
+            let mut outcome = self.decide(&mut call, step);
+            call.warn(&mut outcome);
             match self.note(&call, outcome.claims()) {
                 Err(Overtaken) => call.again(),
                 Ok(noted) => {
@@ -351,7 +352,8 @@ impl Client {
                 Ok(false) => {}
             }
             let step = begin(call.request())?;
-            let decision = self.decide(&mut call, step);
+            let mut decision = self.decide(&mut call, step);
+            call.warn(&mut decision);
             let Some(claim) = confirmed::to_claim(&decision, &self.core.own).pop() else {
                 return Ok(call.confirmed(decision));
             };

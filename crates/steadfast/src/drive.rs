@@ -16,7 +16,7 @@ use smallvec::SmallVec;
 use steadfast_engine::verb::Tracking;
 use steadfast_engine::{
     Answer, Decision, Effect, Options, Question, Reason, Record, Request, Settings, Shared, Step, StorageFailure,
-    StoredKey, UserStorageData,
+    StoredKey, UserStorageData, Warning,
 };
 use steadfast_storage::{Claim, Merged, StorageError, StorageErrorKind, UserStorage};
 
@@ -35,6 +35,9 @@ pub(crate) trait Outcome {
 
     /// Shows each decision.
     fn each_decision(&self, see: impl FnMut(&Decision<'_>));
+
+    /// Says of the decision of a campaign that the storage failed, whatever it was made on.
+    fn storage_failed(&mut self, campaign: &str);
 }
 
 /// Claims of one call: mostly none, which must cost nothing to hand on.
@@ -50,7 +53,7 @@ pub(crate) struct Call<'a> {
     seen: u64,
     /// Winners that this call has learned of; they stand for what is stored.
     adopted: Vec<Record>,
-    /// The campaigns that the storage could not answer about.
+    /// The campaigns that the storage could not answer about, or whose record it could not keep.
     unread: Vec<String>,
 }
 
@@ -95,11 +98,20 @@ impl<'a> Call<'a> {
 
     /// Brings what the storage answered to a question up to date with what this process has written.
     pub(crate) fn bring_up_to_date(&mut self, need: &impl Question, answers: &mut [Answer]) {
-        self.core.own.over(self.user, need.keys().map(|key| key.campaign).zip(answers.iter_mut()));
+        let not_kept = self.core.own.over(self.user, need.keys().map(|key| key.campaign).zip(answers.iter_mut()));
+        self.unread.extend(not_kept);
         for (key, answer) in need.keys().zip(answers) {
             if let Some(record) = self.adopted(key.campaign) {
                 *answer = Answer::Found(Arc::new(record.clone()));
             }
+        }
+    }
+
+    /// Says of decisions that were made on what this process has decided itself that the storage did not confirm it.
+    #[inline]
+    pub(crate) fn warn(&self, outcome: &mut impl Outcome) {
+        for campaign in &self.unread {
+            outcome.storage_failed(campaign);
         }
     }
 
@@ -341,6 +353,12 @@ impl Outcome for Decision<'_> {
     fn each_decision(&self, mut see: impl FnMut(&Decision<'_>)) {
         see(self);
     }
+
+    fn storage_failed(&mut self, campaign: &str) {
+        if self.campaign().key() == campaign {
+            self.add_warning(Warning::StorageFailed);
+        }
+    }
 }
 
 impl Outcome for Tracking<'_> {
@@ -355,5 +373,9 @@ impl Outcome for Tracking<'_> {
 
     fn each_decision(&self, see: impl FnMut(&Decision<'_>)) {
         self.campaigns().iter().filter_map(|campaign| campaign.decision().ok()).for_each(see);
+    }
+
+    fn storage_failed(&mut self, campaign: &str) {
+        self.add_warning(campaign, Warning::StorageFailed);
     }
 }

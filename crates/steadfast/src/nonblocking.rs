@@ -344,7 +344,8 @@ impl Client {
         let mut call = Call::new(&self.core, user, options);
         loop {
             let step = begin(call.request())?;
-            let outcome = self.decide(&mut call, step).await;
+            let mut outcome = self.decide(&mut call, step).await;
+            call.warn(&mut outcome);
             match self.note(&call, outcome.claims()) {
                 Err(Overtaken) => call.again(),
                 Ok(noted) => {
@@ -378,7 +379,8 @@ impl Client {
                 Ok(false) => {}
             }
             let step = begin(call.request())?;
-            let decision = self.decide(&mut call, step).await;
+            let mut decision = self.decide(&mut call, step).await;
+            call.warn(&mut decision);
             let Some(claim) = confirmed::to_claim(&decision, &self.core.own).pop() else {
                 return Ok(call.confirmed(decision));
             };

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use steadfast::confirmed::Confirmation;
-use steadfast::engine::{Options, Policy, Reason, Record, Settings, TrackOutcome, TrackTarget, UserStorageData};
+use steadfast::engine::{
+    Options, Policy, Reason, Record, Settings, TrackOutcome, TrackTarget, UserStorageData, Warning,
+};
 use steadfast::event::MemoryEvents;
 use steadfast::storage::{
     AsyncUserStorage, MemoryStorage, Merged, StorageError, StorageErrorKind, UserStorage, Writes,
@@ -680,4 +682,38 @@ async fn a_user_who_is_erased_is_gone_and_nothing_under_way_brings_them_back() {
     assert_eq!(later.erase("nobody").await.unwrap(), 0);
     let other = later.activate("ab", "user 2", Options::NONE).await.unwrap();
     assert_eq!(other.variation_name(), Some("Variation-1"));
+}
+
+/// A storage that can be read and not written, or neither.
+struct ReadOnly {
+    answers: bool,
+}
+
+impl UserStorage for ReadOnly {
+    fn get(&self, _: &str, _: &str) -> Result<Option<Record>, StorageError> {
+        if self.answers { Ok(None) } else { Err(StorageError::new(StorageErrorKind::Unavailable, "out of order")) }
+    }
+
+    fn set(&self, _: Record) -> Result<(), StorageError> {
+        Err(StorageError::new(StorageErrorKind::Denied, "read only"))
+    }
+}
+
+#[test]
+fn a_decision_on_what_the_storage_has_not_kept_says_so_each_time() {
+    for answers in [false, true] {
+        let client = blocking::Client::builder(settings([50, 50])).storage(ReadOnly { answers }).build();
+        let first = client.activate("ab", "Ashley", Options::NONE).unwrap();
+        assert_eq!(first.warnings().contains(Warning::StorageFailed), !answers);
+        client.flush(PATIENCE).unwrap();
+        for _ in 0..2 {
+            // It stays, for as long as it is remembered.
+            let again = client.activate("ab", "Ashley", Options::NONE).unwrap();
+            assert_eq!((again.variation_name(), again.reason()), (Some("Control"), Reason::Stored));
+            assert!(again.warnings().contains(Warning::StorageFailed), "answers: {answers}");
+            let tracking = client.track(TrackTarget::One("ab"), "Ashley", "buy", Options::NONE).unwrap();
+            assert!(tracking.campaigns()[0].decision().unwrap().warnings().contains(Warning::StorageFailed));
+            client.flush(PATIENCE).unwrap();
+        }
+    }
 }

@@ -6,7 +6,7 @@ use super::call::{Request, Verb};
 use super::reason::Reason;
 use super::stages::{Basis, Verdict};
 use super::trace::Trace;
-use super::warning::Warnings;
+use super::warning::{Warning, Warnings};
 use crate::effect::{Effect, Precondition, Write};
 use crate::event::{Event, Impression};
 use crate::policy::{EventArchitectureGoals, MetaDataRule};
@@ -140,6 +140,11 @@ impl<'a> Decision<'a> {
     #[must_use]
     pub fn warnings(&self) -> Warnings {
         self.verdict.warnings
+    }
+
+    /// Adds what only the driver knows: that it has put the answer together itself, since the storage failed, say.
+    pub fn add_warning(&mut self, warning: Warning) {
+        self.verdict.warnings.add(warning);
     }
 
     /// The stages, where the request was [traced](super::Request::traced).

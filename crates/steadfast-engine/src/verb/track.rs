@@ -7,7 +7,8 @@ use std::collections::HashSet;
 use std::ptr;
 
 use crate::decide::{
-    Answer, Call, Decision, Known, Question, Request, Step, StoredKey, Trace, TrackOutcome, Verb, Wanted, decide,
+    Answer, Call, Decision, Known, Question, Request, Step, StoredKey, Trace, TrackOutcome, Verb, Wanted, Warning,
+    decide,
 };
 use crate::effect::Effect;
 use crate::error::CallError;
@@ -249,6 +250,15 @@ impl<'a> Question for NeedsStoredForMany<'a> {
 }
 
 impl<'a> Tracking<'a> {
+    /// [`Decision::add_warning`] for the decision of a campaign, if there is one.
+    pub fn add_warning(&mut self, campaign: &str, warning: Warning) {
+        for decision in self.campaigns.iter_mut().filter_map(|one| one.0.as_mut().ok()) {
+            if decision.campaign().key() == campaign {
+                decision.add_warning(warning);
+            }
+        }
+    }
+
     /// The outcome of each campaign.
     #[must_use]
     pub fn campaigns(&self) -> &[CampaignTracking<'a>] {
