@@ -153,3 +153,27 @@ fn what_is_damaged_is_passed_over_and_can_be_found_and_erased() {
     }
     assert_eq!(storage("export", &[]).status, 0);
 }
+
+#[test]
+fn a_server_that_lets_people_wait_is_named() {
+    let server = Redis::start();
+    let url = server.url();
+    let record = json!({"userId": "Ann", "campaignKey": "ab", "variationName": "Control"}).to_string();
+    assert_eq!(steadfast_with_input(&["storage", "put", "--storage", &url], &record).status, 0);
+    let many: String = (0..200_000)
+        .map(|user| format!("{{\"userId\":\"user {user}\",\"campaignKey\":\"ab\",\"variationName\":\"Control\"}}\n"))
+        .collect();
+    let import = std::thread::spawn({
+        let url = url.clone();
+        move || steadfast_with_input(&["storage", "import", "--storage", &url], &many)
+    });
+    while server.ask(&["DBSIZE"]).trim().parse::<u32>().unwrap() < 1_000 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    server.stop();
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    server.go_on();
+    let run = import.join().unwrap();
+    assert_eq!(run.status, 0, "{}", run.errors);
+    assert!(run.errors.contains(&format!("waiting for {url}, which does not answer")), "{}", run.errors);
+}

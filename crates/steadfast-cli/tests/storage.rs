@@ -141,6 +141,16 @@ fn a_forgotten_user_is_gone() {
     assert_eq!((run.status, run.json()), (0, json!({"userId": "Ashley", "storage": store.url, "erased": 0})));
 }
 
+#[test]
+fn a_key_that_no_record_has_is_named_once() {
+    let store = Store::new("misspelt");
+    let line = r#"{"userId":"Ann","campaignKey":"c","variationName":"V","goalIdentifer":"purchase"}"#;
+    let run = store.run_with_input("put", &[], &format!("{line}\n{line}\n"));
+    assert_eq!(run.status, 0);
+    let said = "`goalIdentifer` is no key of a record, and is left out: did you mean `goalIdentifier`?\n";
+    assert_eq!(run.errors, said);
+}
+
 /// A storage that is down.
 struct Down;
 

@@ -68,7 +68,8 @@ pub(crate) struct Arguments {
     settings: PathBuf,
     /// Where decisions are kept: `none:` (no storage at all), `memory:` (empty at the start), `embedded:PATH` (a file,
     /// made if it is not there) or a server, such as `redis://HOST:PORT`
-    #[arg(long, value_name = "URL", default_value = "none:")]
+    /// Where it is not given, the variable STEADFAST_STORAGE names it: a password is better off there
+    #[arg(long, value_name = "URL", default_value = "none:", env = "STEADFAST_STORAGE", hide_env_values = true)]
     storage: StorageUrl,
     /// Where the calls come from; `-` is standard input
     #[arg(long, value_name = "FILE", default_value = "-")]

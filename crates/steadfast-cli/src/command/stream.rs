@@ -1,10 +1,11 @@
 //! Streams that commands read and write: a file, or standard input and output as `-`.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use crate::failure::Failure;
 use crate::terminal::is_person;
@@ -12,6 +13,9 @@ use crate::terminal::is_person;
 /// The input, and its size where that is known.
 pub(super) fn input(path: &Path) -> Result<(Box<dyn Read + Send>, Option<u64>), Failure> {
     if path.as_os_str() == "-" {
+        if is_typed(path) {
+            anstream::eprintln!("reading what is typed, one line of JSON each; Ctrl-D at the start of a line ends it");
+        }
         return Ok((Box::new(io::stdin()), None));
     }
     let file = File::open(path).map_err(|error| Failure::cannot_read("input", path, &error))?;
@@ -113,9 +117,9 @@ pub(super) fn progress_in_bytes(size: Option<u64>, shown: bool) -> ProgressBar {
 pub(super) fn progress_in_records(total: Option<u64>, shown: bool) -> ProgressBar {
     match total {
         Some(total) => {
-            bar(ProgressBar::new(total), "{bar:40} {human_pos} of {human_len} records ({per_sec}, {eta} left)", shown)
+            bar(ProgressBar::new(total), "{bar:40} {human_pos} of {human_len} records ({rate}, {eta} left)", shown)
         }
-        None => bar(ProgressBar::new_spinner(), "{spinner} {human_pos} records ({per_sec})", shown),
+        None => bar(ProgressBar::new_spinner(), "{spinner} {human_pos} records ({rate})", shown),
     }
 }
 
@@ -124,7 +128,9 @@ fn bar(bar: ProgressBar, template: &str, shown: bool) -> ProgressBar {
         return ProgressBar::hidden();
     }
     match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
+        Ok(style) => bar.with_style(style.with_key("rate", |state: &ProgressState, text: &mut dyn fmt::Write| {
+            let _ = write!(text, "{:.0}/s", state.per_sec());
+        })),
         Err(_) => bar,
     }
 }

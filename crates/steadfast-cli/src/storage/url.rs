@@ -11,6 +11,7 @@ use std::time::Duration;
 use steadfast::StorageConfig;
 use steadfast::storage::{EmbeddedStorage, MemoryStorage, UserStorage};
 
+use super::waiting::Waiting;
 use crate::failure::{Failure, check_path};
 
 /// What a URL may be, for people.
@@ -30,8 +31,8 @@ pub(crate) enum StorageUrl {
     Memory,
     /// In a file of this machine.
     Embedded(PathBuf),
-    /// On a server; and where, for people: without the user and the password.
-    Server(Box<StorageConfig>, String),
+    /// On a server; and where, for people: without the user and the password. Whether that is all of it.
+    Server(Box<StorageConfig>, String, bool),
 }
 
 /// What a storage is opened for.
@@ -62,12 +63,13 @@ impl StorageUrl {
                 };
                 Ok(Some(Arc::new(opened.map_err(|error| Failure::storage(&error))?)))
             }
-            StorageUrl::Server(config, _) => {
+            StorageUrl::Server(config, place, _) => {
                 let mut config = StorageConfig::clone(config).look_up(DEADLINE).write(DEADLINE).breaker(None);
                 if purpose != Use::ToKeep {
                     config = config.existing();
                 }
-                Ok(Some(config.open_blocking().map_err(|error| Failure::storage(&error))?))
+                let opened = config.open_blocking().map_err(|error| Failure::storage(&error))?;
+                Ok(Some(Arc::new(Waiting::new(opened, place.clone(), DEADLINE))))
             }
         }
     }
@@ -75,6 +77,18 @@ impl StorageUrl {
     /// Whether its records are read in the order of user id and campaign key.
     pub(crate) fn is_sorted(&self) -> bool {
         matches!(self, StorageUrl::Memory | StorageUrl::Embedded(_))
+    }
+
+    /// Whether what is shown of it is all of it: there is no user or password that is not repeated.
+    pub(crate) fn is_shown_whole(&self) -> bool {
+        !matches!(self, StorageUrl::Server(_, _, false))
+    }
+
+    /// Whether another process can go on reading through it where one has ended.
+    pub(crate) fn is_read_on(&self) -> bool {
+        // One Redis server lists its keys in an order that only the one who lists them can follow.
+        let of_one_server = ["redis://", "rediss://", "redis+sentinel://", "rediss+sentinel://"];
+        !matches!(self, StorageUrl::Server(_, place, _) if of_one_server.iter().any(|scheme| place.starts_with(scheme)))
     }
 
     /// The file of it, if there is one.
@@ -160,7 +174,9 @@ impl FromStr for StorageUrl {
                 _,
             )) => {
                 let config = StorageConfig::from_url(url).map_err(|error| error.to_string())?;
-                Ok(StorageUrl::Server(Box::new(config), without_password(url)))
+                let place = without_password(url);
+                let is_whole = place == url;
+                Ok(StorageUrl::Server(Box::new(config), place, is_whole))
             }
             None if matches!(url, "none" | "memory" | "embedded") => Err(format!("the colon is missing: {ACCEPTED}")),
             _ => Err(ACCEPTED.to_owned()),
@@ -174,7 +190,7 @@ impl fmt::Display for StorageUrl {
             StorageUrl::None => formatter.write_str("none:"),
             StorageUrl::Memory => formatter.write_str("memory:"),
             StorageUrl::Embedded(path) => write!(formatter, "embedded:{}", path.display()),
-            StorageUrl::Server(_, place) => formatter.write_str(place),
+            StorageUrl::Server(_, place, _) => formatter.write_str(place),
         }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Part {
 /// The outcome of the test in words, for people.
 pub(crate) fn verdict(test: Option<ChiSquare>) -> String {
     let Some(test) = test else {
-        return "there is nothing to compare: fewer than two outcomes are expected".to_owned();
+        return "there is nothing to compare: one outcome only, or too few users to tell".to_owned();
     };
     let (statistic, degrees, p) = (test.statistic, test.degrees_of_freedom, test.p_value);
     let plural = if degrees == 1 { "degree" } else { "degrees" };

@@ -1,9 +1,16 @@
 //! A record as text, in the document's form.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
 use clap::ValueEnum;
 use steadfast::engine::{Record, RecordTextError};
 
 use super::lines::not_json;
+use crate::terminal::text::printable;
+
+/// So many keys are named.
+const SAID_AT_MOST: usize = 20;
 
 /// How the field for goals is spelled. Both are read everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -22,8 +29,28 @@ pub(super) fn read(text: &str) -> Result<Record, String> {
         RecordTextError::NotJson(error) => not_json(&error),
         RecordTextError::NoRecord(error) => error.to_string(),
     })?;
+    warn_of_others(text);
     // Data that a caller passes may leave it out; a storage has nowhere to put such a record.
     if record.user_id.is_empty() { Err("has no `userId`, expected a text".to_owned()) } else { Ok(record) }
+}
+
+/// What a record may have.
+const KEYS: [&str; 7] =
+    ["userId", "campaignKey", "variationName", "goalIdentifier", "goalIdentifiers", "metaData", "activated"];
+
+/// Says of a key that no record has, once, that it is left out: a goal under a name that is misspelt would be counted again.
+fn warn_of_others(text: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(text) else { return };
+    for key in fields.keys().filter(|key| !KEYS.contains(&key.as_str())) {
+        let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.len() < SAID_AT_MOST && said.insert(key.clone()) {
+            let nearest =
+                KEYS.iter().find(|known| strsim::jaro_winkler(&known.to_lowercase(), &key.to_lowercase()) > 0.9);
+            let hint = nearest.map(|nearest| format!(": did you mean `{nearest}`?")).unwrap_or_default();
+            anstream::eprintln!("`{}` is no key of a record, and is left out{hint}", printable(key));
+        }
+    }
 }
 
 /// The record as one line of JSON, without the line's end.

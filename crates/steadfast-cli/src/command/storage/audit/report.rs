@@ -30,7 +30,12 @@ impl Audit<'_> {
         }
         self.write_not_compared(&mut report);
         let (sign, words) = if self.is_clean() {
-            (paint(style::GOOD, '✓'), "Everything stored is in the settings, and every split is as the weights say")
+            let is_tested = self.running.iter().any(|running| running.test.is_some());
+            let words = match is_tested {
+                true => "Everything stored is in the settings, and every split that was tested is as the weights say",
+                false => "Everything stored is in the settings; no split could be tested",
+            };
+            (paint(style::GOOD, '✓'), words)
         } else {
             (paint(style::BAD, '✗'), "Something above, marked with ✗, is not as the settings say")
         };

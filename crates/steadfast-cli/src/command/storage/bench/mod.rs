@@ -77,10 +77,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     let storage = open(&arguments.url, Use::ToKeep)?;
     let run = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
-    let how_to_erase = format!("steadfast storage bench {} --erase {run} --users {}", arguments.url, arguments.users);
+    let how_to_erase = how_to_erase(arguments, &run);
     let interrupt = Interrupt::watch(how_to_erase.clone())
         .map_err(|error| Failure::new(format!("Ctrl-C cannot be watched for: {error}: try again")))?;
-    anstream::eprintln!("should it be killed, this erases its users: {how_to_erase}");
+    if !matches!(arguments.url, StorageUrl::Memory) {
+        anstream::eprintln!("should it be killed, this erases its users: {how_to_erase}");
+    }
     let crew = Crew {
         concurrency: arguments.concurrency,
         most: Some(Duration::from_secs(arguments.seconds)),
@@ -129,6 +131,16 @@ fn erase(arguments: &Arguments, run: &str) -> Result<ExitCode, Failure> {
 }
 
 /// What is left of its users, and what to do about it.
+/// A URL with a password in it is not repeated.
+fn how_to_erase(arguments: &Arguments, run: &str) -> String {
+    let (url, users) = (&arguments.url, arguments.users);
+    if url.is_shown_whole() {
+        format!("steadfast storage bench {url} --erase {run} --users {users}")
+    } else {
+        format!("steadfast storage bench URL --erase {run} --users {users}, with the URL of this run")
+    }
+}
+
 fn left_in_words(erased: &Measured, how_to_erase: &str) -> Option<String> {
     let error = erased.first_failure.as_ref()?;
     let users = counted(erased.failed, "user");

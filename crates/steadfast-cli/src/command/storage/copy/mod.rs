@@ -86,7 +86,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     };
     let done = copy.run(left);
     copy.progress.finish_and_clear();
-    done.map_err(|error| stopped(&error, &copy))?;
+    done.map_err(|error| stopped(&error, &copy, &arguments.from))?;
     if arguments.json {
         print_json(&copy.to_json())?;
     } else {
@@ -136,14 +136,15 @@ fn total(from: &StorageUrl) -> Option<u64> {
     EmbeddedStorage::stats_of(file).ok().map(|stats| stats.records)
 }
 
-fn stopped(error: &Stopped, copy: &Copy<'_>) -> Failure {
+fn stopped(error: &Stopped, copy: &Copy<'_>, from: &StorageUrl) -> Failure {
     let (side, error) = match error {
         Stopped::Read(error) => ("the storage to copy from", error),
         Stopped::Write(error) => ("the storage to copy to", error),
         Stopped::State(failure) => return Failure::stopped(failure),
     };
     let next = match copy.file {
-        Some(_) => "the same command goes on where it was",
+        Some(_) if from.is_read_on() => "the same command goes on where it was",
+        Some(_) => "the same command starts over, which changes nothing at the target",
         None => "what is copied is kept, and the same command copies the rest; --resume FILE would keep the place",
     };
     let records = counted(copy.counts.read, "record");
