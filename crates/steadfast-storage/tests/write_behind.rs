@@ -506,3 +506,84 @@ async fn what_waits_for_one_place_and_cannot_be_one_goes_to_the_journal_as_a_who
     assert_eq!(seen.as_ref(), storage.records().first());
     layer.shutdown(PATIENCE).await.unwrap();
 }
+
+#[test]
+fn what_is_left_is_journaled_also_where_the_runtime_ends_with_the_layer() {
+    let storage = Moody::new(Mood::Down);
+    let folder = tempfile::tempdir().unwrap();
+    // A layer on a journal that the last one may not have closed yet.
+    let open = || {
+        let options = WriteBehindOptions { journal: Journal::WhenFull(journal(&folder)), ..options() };
+        let start = Instant::now();
+        loop {
+            match WriteBehind::new(storage.clone(), options.clone()) {
+                Ok(layer) => return layer,
+                Err(error) => assert!(start.elapsed() < PATIENCE, "{error}"),
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let ended = runtime();
+    ended.block_on(async {
+        let layer = open();
+        layer.set(Record::new("Ashley", "ab", "Green")).await.unwrap();
+    });
+    drop(ended);
+    storage.is(Mood::Up);
+    runtime().block_on(async {
+        let layer = open();
+        layer.flush(PATIENCE).await.unwrap();
+        assert!(layer.get("Ashley", "ab").await.unwrap().is_some(), "it is lost");
+    });
+}
+
+#[tokio::test]
+async fn an_erasing_that_goes_with_the_process_is_said_to_be_lost() {
+    let storage = Moody::new(Mood::Down);
+    let layer = WriteBehind::new(storage, options()).unwrap();
+    assert!(layer.erase("Ashley").await.unwrap_err().is_temporary());
+    assert!(layer.shutdown(A_WHILE).await.unwrap_err().is_lost);
+}
+
+#[tokio::test]
+async fn who_settles_a_user_does_not_wait_for_what_is_parked() {
+    let storage = Moody::new(Mood::Refuses);
+    let layer = WriteBehind::new(storage, WriteBehindOptions { when_refused: WhenRefused::Park, ..options() }).unwrap();
+    layer.set(Record::new("Ashley", "ab", "Green")).await.unwrap();
+    let start = Instant::now();
+    while layer.counters().parked == 0 {
+        assert!(start.elapsed() < PATIENCE);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let error = tokio::time::timeout(PATIENCE / 2, layer.settle("Ashley")).await.unwrap().unwrap_err();
+    assert!(error.to_string().contains("parked"), "{error}");
+}
+
+#[tokio::test]
+async fn what_the_journal_cannot_keep_takes_nothing_along() {
+    let storage = Moody::new(Mood::Down);
+    let folder = tempfile::tempdir().unwrap();
+    let options = WriteBehindOptions { claims: 1, journal: Journal::WhenFull(journal(&folder)), ..options() };
+    let layer = WriteBehind::new(storage.clone(), options).unwrap();
+    layer.set(Record::new("Ashley", "ab", "Green")).await.unwrap();
+    let mut deep = serde_json::Value::Null;
+    for _ in 0..200 {
+        deep = serde_json::Value::Array(vec![deep]);
+    }
+    let second = Record { meta_data: Some(deep), ..Record::new("Ashley", "ab", "Green") };
+    assert!(layer.set(second).await.unwrap_err().to_string().contains("too deeply"));
+    storage.is(Mood::Up);
+    layer.flush(PATIENCE).await.unwrap();
+    assert!(storage.0.memory.get("Ashley", "ab").unwrap().is_some());
+}
+
+#[tokio::test]
+async fn no_wait_is_too_long() {
+    let endless = WriteBehindOptions { wait: Duration::MAX, erase: Duration::MAX, ..options() };
+    let layer = WriteBehind::new(Moody::new(Mood::Up), endless).unwrap();
+    let record = Record::new("Ashley", "ab", "Green");
+    let claim = Claim { record, goal: None, condition: Condition::Absent, was_read: false };
+    assert_eq!(layer.merge(claim).await.unwrap().outcome, Outcome::Claimed);
+    assert_eq!(layer.erase("Ashley").await.unwrap(), 1);
+}

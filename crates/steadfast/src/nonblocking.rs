@@ -265,7 +265,13 @@ impl Client {
         let records = match &self.storage {
             _ if self.core.is_opted_out() => return Ok(UserStorageData::all([])),
             None => return Ok(UserStorageData::all([])),
-            Some(Storage::InPlace(storage)) => storage.records_of(user)?,
+            Some(Storage::InPlace(storage)) => match storage.records_of(user) {
+                Err(error) if error.kind() == StorageErrorKind::Unsupported => {
+                    let settings = self.settings();
+                    drive::found(storage.get_many(user, &drive::keys(&settings)))?
+                }
+                records => records?,
+            },
             Some(Storage::Later(storage, _)) => match self.in_time(storage.records_of(user)).await? {
                 Err(error) if error.kind() == StorageErrorKind::Unsupported => {
                     let settings = self.settings();

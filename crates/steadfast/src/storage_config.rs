@@ -275,7 +275,7 @@ impl StorageConfig {
         options: WriteBehindOptions,
     ) -> Result<Arc<Waited<WriteBehind<Held>>>, StorageError> {
         let (look_up, write, name) = (self.look_up, self.write, Arc::clone(&self.name));
-        let opened = Waited::open(self.write_behind(options), look_up, OPENING)?;
+        let opened = Waited::open(self.waited_for().write_behind(options), look_up, OPENING)?;
         Ok(Arc::new(opened.with_write_deadline(write).named(name)))
     }
 
@@ -302,8 +302,16 @@ impl StorageConfig {
             }
         }
         let (look_up, write, name) = (self.look_up, self.write, Arc::clone(&self.name));
-        let opened = Waited::open(self.open(), look_up, OPENING)?;
+        let opened = Waited::open(self.waited_for().open(), look_up, OPENING)?;
         Ok(Arc::new(opened.with_write_deadline(write).named(name)))
+    }
+
+    /// The same with deadlines that end before those who wait give up: else the breaker would see calls that are given up,
+    /// which say nothing of the storage.
+    fn waited_for(mut self) -> Self {
+        self.look_up = self.look_up / 10 * 9;
+        self.write = self.write / 10 * 9;
+        self
     }
 
     /// Layers over a storage of this process.

@@ -717,3 +717,50 @@ fn a_decision_on_what_the_storage_has_not_kept_says_so_each_time() {
         }
     }
 }
+
+/// A storage in place that has only `get` and `set`.
+#[derive(Clone, Default)]
+struct InPlace(Arc<MemoryStorage>);
+
+impl UserStorage for InPlace {
+    fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
+        self.0.get(user, campaign)
+    }
+
+    fn set(&self, record: Record) -> Result<(), StorageError> {
+        self.0.set(record)
+    }
+
+    fn writes(&self) -> Writes {
+        Writes::InPlace
+    }
+}
+
+#[tokio::test]
+async fn a_storage_that_lists_nothing_is_asked_about_each_campaign_by_both_clients() {
+    let storage = InPlace::default();
+    let record = Record::new("Ashley", "ab", "Control");
+    storage.set(record.clone()).unwrap();
+    let blocking = blocking::Client::builder(settings([50, 50])).storage(storage.clone()).build();
+    let later = Client::builder(settings([50, 50])).blocking_storage(storage).build();
+    let expected = [record];
+    assert_eq!(blocking.stored("Ashley").unwrap().records(), expected);
+    assert_eq!(later.stored("Ashley").await.unwrap().records(), expected);
+}
+
+#[cfg(feature = "layers")]
+#[test]
+fn a_confirmed_decision_is_not_made_on_what_a_cache_remembers() {
+    use steadfast::storage::layer::{Cache, CacheOptions};
+    let storage = Slow::default();
+    let cache = Arc::new(Cache::new(storage.clone(), CacheOptions::default()));
+    cache.set(Record::new("Ashley", "ab", "Control")).unwrap();
+    assert!(UserStorage::get(&cache, "Ashley", "ab").unwrap().is_some());
+    // Somewhere else.
+    storage.erase("Ashley").unwrap();
+    storage.set(Record::new("Ashley", "ab", "Variation-1")).unwrap();
+    let client = blocking::Client::builder(settings([50, 50])).storage(cache).build();
+    let confirmed = client.activate_confirmed("ab", "Ashley", Options::NONE).unwrap();
+    assert_eq!(confirmed.decision.variation_name(), Some("Variation-1"));
+    assert!(matches!(confirmed.confirmation, Confirmation::Stored));
+}

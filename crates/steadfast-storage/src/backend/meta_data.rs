@@ -5,20 +5,28 @@ use steadfast_engine::Record;
 use crate::error::{StorageError, StorageErrorKind};
 
 /// Metadata nested deeper than this is not kept: `serde_json` reads no deeper than 127 levels.
-pub(super) const DEEPEST: usize = 100;
+pub(crate) const DEEPEST: usize = 100;
+
+/// Sees that the metadata of a record can be read again.
+///
+/// # Errors
+/// When it is nested too deeply.
+pub(crate) fn check(record: &Record) -> Result<(), StorageError> {
+    if record.meta_data.as_ref().is_some_and(is_too_deep) {
+        let message =
+            format!("the metadata of a record is nested too deeply to be kept: nest it less than {DEEPEST} levels");
+        return Err(StorageError::new(StorageErrorKind::Other, message));
+    }
+    Ok(())
+}
 
 /// The metadata of a record as JSON, if it has any.
 ///
 /// # Errors
 /// When it could not be read again.
-pub(super) fn text(record: &Record) -> Result<Option<String>, StorageError> {
-    let Some(data) = &record.meta_data else { return Ok(None) };
-    if is_too_deep(data) {
-        let message =
-            format!("the metadata of a record is nested too deeply to be kept: nest it less than {DEEPEST} levels");
-        return Err(StorageError::new(StorageErrorKind::Other, message));
-    }
-    Ok(Some(data.to_string()))
+pub(crate) fn text(record: &Record) -> Result<Option<String>, StorageError> {
+    check(record)?;
+    Ok(record.meta_data.as_ref().map(ToString::to_string))
 }
 
 /// Whether there is a value below so many levels. Not by recursion: what is asked about may be deep.

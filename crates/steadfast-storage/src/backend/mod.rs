@@ -4,7 +4,7 @@
 pub mod embedded;
 pub mod memory;
 #[cfg(any(feature = "embedded", feature = "postgres", feature = "redis"))]
-mod meta_data;
+pub(crate) mod meta_data;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "redis")]

@@ -92,6 +92,8 @@ impl<S: UserStorage> UserStorage for Cache<S> {
     }
 
     fn settle(&self, user: &str) -> Result<(), StorageError> {
+        // What is remembered of the user is not the storage's word of now.
+        drop(self.places.write(vec![user.to_owned()]));
         self.storage.settle(user)
     }
 

@@ -88,6 +88,8 @@ impl<S: AsyncUserStorage> AsyncUserStorage for Cache<S> {
     }
 
     async fn settle(&self, user: &str) -> Result<(), StorageError> {
+        // What is remembered of the user is not the storage's word of now.
+        drop(self.places.write(vec![user.to_owned()]));
         self.storage.settle(user).await
     }
 

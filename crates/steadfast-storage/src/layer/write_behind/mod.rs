@@ -44,6 +44,8 @@ use self::operation::Operation;
 pub use self::options::{Counters, Journal, Unsent, WhenFull, WhenRefused, WriteBehindOptions};
 use self::pending::{Place, over};
 use self::shared::{Refused, Shared, Taken};
+use super::A_YEAR;
+use crate::backend::meta_data;
 use crate::error::{StorageError, StorageErrorKind};
 use crate::merge::{Claim, Merged};
 use crate::page::{Cursor, Page};
@@ -185,6 +187,8 @@ impl<S: AsyncUserStorage + 'static> WriteBehind<S> {
 
     async fn take_one(&self, operation: Operation, wants_answer: bool) -> Result<Taken, StorageError> {
         self.shared.start()?;
+        // Before it is with what was acknowledged: the journal could not keep the two of them.
+        meta_data::check(operation.record())?;
         let mut operation = match self.shared.take(operation, wants_answer) {
             Ok(taken) => return Ok(taken),
             Err(Refused::Error(error)) => return Err(error),
@@ -292,12 +296,12 @@ impl<S: AsyncUserStorage + 'static> AsyncUserStorage for WriteBehind<S> {
     /// behind ([`Unavailable`](StorageErrorKind::Unavailable)): then it is kept, and is sent.
     async fn merge(&self, claim: Claim) -> Result<Merged, StorageError> {
         let taken = self.take_one(merging(claim), true).await?;
-        self.shared.confirmed(taken, Instant::now() + self.shared.options.wait).await
+        self.shared.confirmed(taken, Instant::now() + self.shared.options.wait.min(A_YEAR)).await
     }
 
     async fn merge_many(&self, claims: Vec<Claim>) -> Vec<Result<Merged, StorageError>> {
         let taken = self.take(claims.into_iter().map(merging).collect(), true).await;
-        let until = Instant::now() + self.shared.options.wait;
+        let until = Instant::now() + self.shared.options.wait.min(A_YEAR);
         let mut results = Vec::with_capacity(taken.len());
         for taken in taken {
             results.push(match taken {

@@ -534,6 +534,16 @@ impl<W> Pending<W> {
         self.users.get(user).is_some_and(User::has_anything)
     }
 
+    /// Whether all there is of a user is parked.
+    pub(super) fn is_parked(&self, user: &str) -> bool {
+        self.users.get(user).is_some_and(|user| user.has_anything() && !user.has_something())
+    }
+
+    /// Whether somebody is to be erased.
+    pub(super) fn is_erasing_any(&self) -> bool {
+        self.users.values().any(|user| user.erase.is_some())
+    }
+
     pub(super) fn has(&self, place: &Place) -> bool {
         self.chain(place).is_some()
     }

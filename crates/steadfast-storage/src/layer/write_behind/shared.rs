@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
+use super::super::A_YEAR;
 use super::driver;
 use super::journal::{Journal as JournalFile, Reply};
 use super::operation::Operation;
@@ -181,7 +182,7 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
             behind = found.has_claims;
             for (user, until) in found.erased {
                 let left = Duration::from_millis(until.saturating_sub(now_in_milliseconds()));
-                pending.erase(&user, None, Instant::now() + left);
+                pending.erase(&user, None, Instant::now() + left.min(A_YEAR));
             }
             journal
         });
@@ -236,6 +237,10 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
         let mut state = self.state();
         state.is_running = false;
         state.loading = None;
+        if state.is_let_go {
+            // The runtime ended before the task could.
+            self.journal_the_rest(&mut state);
+        }
     }
 
     /// Takes an operation in.
@@ -437,7 +442,7 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
             let mut known: Vec<String> = state.pending.operations_of(user).into_keys().chain(on_disk).collect();
             known.sort_unstable();
             known.dedup();
-            let until = Instant::now() + self.options.erase;
+            let until = Instant::now() + self.options.erase.min(A_YEAR);
             for waiter in state.pending.erase(user, Some(Waiter::Erase(sender, known)), until) {
                 if let Waiter::Merge(waiter) = waiter {
                     let message = "the user was erased before the storage had the write";
@@ -475,6 +480,10 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
             let progress = self.progress.notified();
             let (waits, may_be_on_disk, is_down) = {
                 let state = self.state();
+                if state.pending.is_parked(user) {
+                    let message = "the storage has refused a write of the user, which is parked";
+                    return Err(StorageError::new(StorageErrorKind::Other, message));
+                }
                 (state.pending.has_user(user), state.user_may_be_on_disk(user), state.pending.is_down())
             };
             if !waits && (!may_be_on_disk || self.read(user, None).await?.is_empty()) {
@@ -535,7 +544,10 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
 
     pub(super) fn unsent(&self) -> Unsent {
         let Counters { pending, in_journal, .. } = self.counters();
-        let is_lost = pending > 0 && !self.state().pending.not_on_disk().is_empty();
+        let is_lost = pending > 0 && {
+            let state = self.state();
+            !state.pending.not_on_disk().is_empty() || self.journal.is_none() && state.pending.is_erasing_any()
+        };
         Unsent { in_memory: pending, in_journal, is_lost }
     }
 
