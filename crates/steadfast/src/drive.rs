@@ -53,7 +53,7 @@ pub(crate) struct Call<'a> {
     seen: u64,
     /// Winners that this call has learned of; they stand for what is stored.
     adopted: Vec<Record>,
-    /// The campaigns that the storage could not answer about, or whose record it could not keep.
+    /// The campaigns that the storage could not answer about.
     unread: Vec<String>,
 }
 
@@ -98,8 +98,7 @@ impl<'a> Call<'a> {
 
     /// Brings what the storage answered to a question up to date with what this process has written.
     pub(crate) fn bring_up_to_date(&mut self, need: &impl Question, answers: &mut [Answer]) {
-        let not_kept = self.core.own.over(self.user, need.keys().map(|key| key.campaign).zip(answers.iter_mut()));
-        self.unread.extend(not_kept);
+        self.core.own.over(self.user, need.keys().map(|key| key.campaign).zip(answers.iter_mut()));
         for (key, answer) in need.keys().zip(answers) {
             if let Some(record) = self.adopted(key.campaign) {
                 *answer = Answer::Found(Arc::new(record.clone()));
@@ -107,7 +106,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Says of decisions that were made on what this process has decided itself that the storage did not confirm it.
+    /// Says also of decisions that were made on what this process has written that the storage could not answer.
     #[inline]
     pub(crate) fn warn(&self, outcome: &mut impl Outcome) {
         for campaign in &self.unread {

@@ -213,15 +213,11 @@ impl OwnWrites {
     }
 
     /// What the storage answered about some campaigns, with the own writes over it. A storage that could not answer
-    /// leaves what is known here. The campaigns of which nothing is known but a write that failed.
-    pub(crate) fn over<'k>(&self, user: &str, answers: impl Iterator<Item = (&'k str, &'k mut Answer)>) -> Vec<String> {
-        let mut not_kept = Vec::new();
+    /// leaves what is known here.
+    pub(crate) fn over<'k>(&self, user: &str, answers: impl Iterator<Item = (&'k str, &'k mut Answer)>) {
         let shard = self.shard(user);
-        let Some(own) = self.remembered(&shard, user) else { return not_kept };
+        let Some(own) = self.remembered(&shard, user) else { return };
         for (campaign, answer) in answers {
-            if !matches!(answer, Answer::Found(_)) && own.has_failed(campaign) {
-                not_kept.push(campaign.to_owned());
-            }
             let stored = match answer {
                 Answer::Found(record) => Some(&**record),
                 Answer::Absent | Answer::Failed(_) => None,
@@ -230,7 +226,6 @@ impl OwnWrites {
                 *answer = Answer::Found(Arc::new(record));
             }
         }
-        not_kept
     }
 
     /// What a caller passed, with the own writes over it; `None` where they say no more than it does.
@@ -447,12 +442,6 @@ impl Own {
                 self.writes.remove(pair[0]);
             }
         }
-    }
-
-    /// Whether the last write for a campaign failed.
-    fn has_failed(&self, campaign: &str) -> bool {
-        let last = self.writes.iter().rfind(|write| write.claim.record.campaign_key == campaign);
-        last.is_some_and(|last| last.state == State::Failed)
     }
 
     /// A record with the own writes over it; `None` where they change nothing.

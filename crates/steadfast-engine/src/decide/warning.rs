@@ -17,8 +17,7 @@ pub enum Warning {
     StaleRecord,
     /// The storage answered with a record of another user or campaign; it counts as nothing stored (spec Q-6).
     ForeignRecord,
-    /// The storage could not answer for the campaign or a member of its group; or what is known of the record is what this
-    /// process has decided, which the storage could not keep.
+    /// The storage could not answer for the campaign or a member of its group.
     StorageFailed,
     /// A regular expression of a segment ran out of steps and counted as no match (spec Q-86).
     PatternGaveUp,
@@ -81,7 +80,7 @@ impl fmt::Display for Warning {
                 "the stored record names a variation that the campaign does not have: evaluated afresh"
             }
             Warning::ForeignRecord => "the storage answered with a record of another user or campaign: not used",
-            Warning::StorageFailed => "the storage could not answer, or not keep the record",
+            Warning::StorageFailed => "the storage could not answer",
             Warning::PatternGaveUp => "a regular expression ran out of steps: counted as no match",
         })
     }
