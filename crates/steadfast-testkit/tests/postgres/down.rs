@@ -163,7 +163,7 @@ async fn callers_who_give_up_leave_no_more_connections_than_the_pool_may_have() 
     let storage = Arc::new(PostgresStorage::open(&url, options).await.unwrap());
     let (locking, there) = (Arc::clone(&server), url.clone());
     let other = std::thread::spawn(move || {
-        let _ = locking.ask(&there, "BEGIN; LOCK TABLE steadfast_record; SELECT pg_sleep(4); COMMIT");
+        let _ = locking.ask(&there, "BEGIN; LOCK TABLE steadfast_record; SELECT pg_sleep(20); COMMIT");
     });
     let locks = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted \
                  AND relation = 'steadfast_record'::regclass";
