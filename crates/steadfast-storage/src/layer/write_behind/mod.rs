@@ -44,12 +44,14 @@ use self::operation::Operation;
 pub use self::options::{Counters, Journal, Unsent, WhenFull, WhenRefused, WriteBehindOptions};
 use self::pending::{Place, over};
 use self::shared::{Refused, Shared, Taken};
-use super::A_YEAR;
 use crate::backend::meta_data;
 use crate::error::{StorageError, StorageErrorKind};
 use crate::merge::{Claim, Merged};
 use crate::page::{Cursor, Page};
 use crate::user_storage::{AsyncUserStorage, Writes, answer};
+
+/// As long as anything here lasts, whatever the options say: a clock has an end.
+const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// As many claims as a client may hand over at once: they are only taken in.
 const TOGETHER: usize = 1_000;

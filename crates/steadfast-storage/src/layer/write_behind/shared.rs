@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot};
 
-use super::super::A_YEAR;
+use super::A_YEAR;
 use super::driver;
 use super::journal::{Journal as JournalFile, Reply};
 use super::operation::Operation;
