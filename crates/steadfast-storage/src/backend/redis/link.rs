@@ -181,11 +181,11 @@ impl Link {
     /// # Errors
     /// As for [`run`](Self::run), and when fewer replicas have it than is wanted.
     pub(super) async fn run_script<R: FromRedisValue>(self: &Arc<Self>, call: &Call<'_>) -> Result<R, StorageError> {
-        let (by_digest, slot) = (call.by_digest(), call.slot());
-        match self.send(async |connection| self.write(connection, &by_digest, slot).await).await.1 {
+        let by_digest = call.by_digest();
+        match self.send(async |connection| self.write(connection, &by_digest, call).await).await.1 {
             Err(error) if Self::is_unknown_script(&error) => {
                 let by_text = call.by_text();
-                self.read(self.send(async |connection| self.write(connection, &by_text, slot).await).await.1)
+                self.read(self.send(async |connection| self.write(connection, &by_text, call).await).await.1)
             }
             answer => self.read(answer),
         }
@@ -193,7 +193,7 @@ impl Link {
 
     /// Runs a command that writes, and waits until as many replicas have it as is wanted. On one connection: what `WAIT`
     /// waits for is what that connection wrote.
-    async fn write(&self, connection: Connection, command: &Cmd, slot: u16) -> RedisResult<Value> {
+    async fn write(&self, connection: Connection, command: &Cmd, call: &Call<'_>) -> RedisResult<Value> {
         let replicas = self.options.replicas;
         let (answer, copies) = match connection {
             Connection::Single(mut connection) => {
@@ -204,6 +204,7 @@ impl Link {
                 (answer, connection.req_packed_command(&self.wait()).await?)
             }
             Connection::Cluster(mut connection) => {
+                let slot = call.slot();
                 let (answer, node) = in_cluster(&mut connection, command, Some(slot), false).await;
                 let answer = answer?;
                 if replicas == 0 {

@@ -210,12 +210,11 @@ impl AsyncUserStorage for RedisStorage {
 
     async fn set_many(&self, records: Vec<Record>) -> Vec<Result<(), StorageError>> {
         // A place that comes twice holds the later, so the earlier one is not written: no order is kept between them.
-        let mut last = HashMap::with_capacity(records.len());
-        for (number, record) in records.iter().enumerate() {
-            last.insert((record.user_id.clone(), record.campaign_key.clone()), number);
-        }
-        let of: Vec<usize> =
-            records.iter().map(|record| last[&(record.user_id.clone(), record.campaign_key.clone())]).collect();
+        let of: Vec<usize> = {
+            let places = || records.iter().map(|record| (&*record.user_id, &*record.campaign_key));
+            let last: HashMap<(&str, &str), usize> = places().zip(0..).collect();
+            places().map(|place| last[&place]).collect()
+        };
         let set = join_all(records.into_iter().enumerate().map(|(number, record)| {
             let is_last = of[number] == number;
             async move { if is_last { Some(self.set(record).await) } else { None } }
