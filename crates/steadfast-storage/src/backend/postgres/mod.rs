@@ -39,7 +39,8 @@
 //! asked: a replica may be behind, and that it has no record says nothing.
 //!
 //! Reading order: `storage.rs`, `claims.rs` (merging), `statements.rs` (the SQL), `row.rs` and `text.rs` (records as rows),
-//! `lease.rs` and `hosts.rs` (connections and deadlines), `open.rs` and `migrate.rs`, `options.rs`, `url.rs`, `tls.rs`, `failure.rs`.
+//! `lease.rs` and `hosts.rs` (connections and deadlines), `open.rs` and `migrate.rs`, `options.rs`, `url.rs`, `tls.rs`,
+//! `failure.rs`.
 
 mod claims;
 mod failure;
