@@ -174,13 +174,14 @@ async fn callers_who_give_up_leave_no_more_connections_than_the_pool_may_have() 
             tokio::spawn(async move { timeout(Duration::from_millis(200), storage.get("Ashley", "ab")).await })
         });
         for get in gets {
-            assert!(get.await.unwrap().is_err(), "the table is locked");
+            let answer = get.await.unwrap();
+            assert!(answer.is_err(), "the table is locked: {answer:?}");
         }
     }
-    let open =
-        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'steadfast' AND datname = current_database()";
-    let many: usize = server.ask(&url, open).parse().unwrap();
-    assert!(many <= 2, "{many} connections are open");
+    // One that is given up ends on the server a moment after its place in the pool is free again.
+    let open = "SELECT count(*) <= 2 FROM pg_stat_activity \
+                WHERE application_name = 'steadfast' AND datname = current_database()";
+    until(&server, &url, open, "t").await;
     other.join().unwrap();
     assert_eq!(storage.get("Ashley", "ab").await.unwrap(), None);
 }

@@ -33,10 +33,10 @@
 //!
 //! There are three, in [`PostgresOptions`]: for a connection of the pool to be free, for opening one, and for the
 //! statements of a call. The server is told the last one, too (`statement_timeout`, `lock_timeout`), so that it does not
-//! go on for somebody who is gone. A call that is given up is cancelled there, and its connection goes back to the pool
-//! once that is answered, or is closed: there are never more than the pool may have. Where a URL has several hosts each has
-//! its share of the time, so that one which says nothing keeps nobody from the next. A server that takes no writes is not
-//! asked: a replica may be behind, and that it has no record says nothing.
+//! go on for somebody who is gone. A call that is given up is cancelled there, and its connection is closed
+//! once that is answered; until then its place in the pool is taken, so that there are never more than the pool may have.
+//! Where a URL has several hosts each has its share of the time, so that one which says nothing keeps nobody from the next.
+//! A server that takes no writes is not asked: a replica may be behind, and that it has no record says nothing.
 //!
 //! Reading order: `storage.rs`, `claims.rs` (merging), `statements.rs` (the SQL), `row.rs` and `text.rs` (records as rows),
 //! `lease.rs` and `hosts.rs` (connections and deadlines), `open.rs` and `migrate.rs`, `options.rs`, `url.rs`, `tls.rs`,
