@@ -50,8 +50,8 @@ impl StorageError {
     }
 
     /// The same failure once more, for somebody else whom it concerns; without the error it comes from.
-    #[cfg(any(feature = "bridge", feature = "embedded", feature = "layers", feature = "postgres", feature = "redis"))]
-    pub(crate) fn again(&self) -> StorageError {
+    #[must_use]
+    pub fn again(&self) -> StorageError {
         StorageError { kind: self.kind, message: self.message.clone(), source: None }
     }
 

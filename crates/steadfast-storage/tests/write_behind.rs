@@ -287,6 +287,26 @@ async fn where_there_is_no_room_a_write_is_rejected_or_waits_or_the_oldest_goes(
     assert_eq!(dropping.counters().dropped, 2);
     assert_eq!(storage.records().len(), 3);
     assert!(storage.records().contains(&numbered(4)));
+
+    // What is parked gives way, too, and what is under way does not.
+    let storage = Moody::new(Mood::Refuses);
+    let send = Duration::from_secs(3);
+    let options = WriteBehindOptions { when_refused: WhenRefused::Park, send, ..full(WhenFull::DropOldest) };
+    let parking = layer(&storage, options);
+    for number in 0..3 {
+        parking.set(numbered(number)).await.unwrap();
+    }
+    until(|| parking.counters().parked == 3).await;
+    storage.is(Mood::Hangs);
+    parking.set(numbered(3)).await.unwrap();
+    tokio::time::sleep(A_WHILE).await;
+    for number in 4..7 {
+        parking.set(numbered(number)).await.unwrap();
+    }
+    assert_eq!((parking.counters().dropped, parking.counters().parked), (4, 0), "{parking:?}");
+    storage.is(Mood::Up);
+    parking.flush(PATIENCE).await.unwrap();
+    assert_eq!(storage.records(), [numbered(3), numbered(5), numbered(6)]);
 }
 
 #[tokio::test]
@@ -485,7 +505,7 @@ async fn what_was_dropped_goes_on_until_it_is_sent() {
 }
 
 #[tokio::test]
-async fn what_waits_for_one_place_and_cannot_be_one_goes_to_the_journal_as_a_whole() {
+async fn what_waits_for_one_place_and_cannot_be_one_is_kept_in_memory_as_far_as_that_goes() {
     let folder = tempfile::tempdir().unwrap();
     let storage = Moody::new(Mood::Down);
     let options = WriteBehindOptions { claims: 10, journal: Journal::WhenFull(journal(&folder)), ..options() };
@@ -494,14 +514,15 @@ async fn what_waits_for_one_place_and_cannot_be_one_goes_to_the_journal_as_a_who
         let goal = format!("goal-{number:02}");
         claim(record("u", if number.is_multiple_of(2) { "A" } else { "B" }, &goal))
     };
-    for number in 0..60 {
+    for number in 0..20 {
         assert!(layer.hand_over(vec![claims(number)]).await[0].is_ok(), "claim {number}: {layer:?}");
     }
-    assert!(layer.counters().journaled > 0, "{layer:?}");
+    let full = layer.hand_over(vec![claims(20)]).await[0].as_ref().unwrap_err().kind();
+    assert_eq!(full, StorageErrorKind::Full);
     let seen = layer.get("u", "c").await.unwrap();
     storage.is(Mood::Up);
     layer.flush(PATIENCE).await.unwrap();
-    let goals: Vec<String> = (0..60).map(|number| format!("goal-{number:02}")).collect();
+    let goals: Vec<String> = (0..20).map(|number| format!("goal-{number:02}")).collect();
     assert_eq!(storage.records(), [record("u", "A", &goals.join("_vwo_"))]);
     assert_eq!(seen.as_ref(), storage.records().first());
     layer.shutdown(PATIENCE).await.unwrap();

@@ -30,7 +30,7 @@ impl UnopenedStorage {
     }
 
     fn failure(&self) -> StorageError {
-        StorageError::new(self.0.kind(), self.0.to_string())
+        self.0.again()
     }
 }
 

@@ -105,5 +105,5 @@ impl<S: AsyncUserStorage> UserStorage for Driven<S> {
 }
 
 fn each<R>(error: &StorageError, many: usize) -> Vec<Result<R, StorageError>> {
-    (0..many).map(|_| Err(StorageError::new(error.kind(), error.to_string()))).collect()
+    (0..many).map(|_| Err(error.again())).collect()
 }

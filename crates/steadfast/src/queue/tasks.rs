@@ -64,7 +64,7 @@ impl Worker {
             Ok(Err(_)) => drive::too_late(deadline),
             Err(_) => StorageError::new(StorageErrorKind::Other, "the storage panicked"),
         };
-        (0..many).map(|_| Err(StorageError::new(failure.kind(), failure.to_string()))).collect()
+        (0..many).map(|_| Err(failure.again())).collect()
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 use super::operation::Operation;
-use super::pending::{Next, Place, again};
+use super::pending::{Next, Place};
 use super::shared::{Changed, Shared, Waiter};
 use crate::error::{StorageError, StorageErrorKind};
 use crate::merge::Merged;
@@ -266,7 +266,7 @@ impl<S: AsyncUserStorage + 'static> Erasing<S> {
                     let unknown = known.iter().filter(|campaign| !stored.contains(campaign)).count();
                     Ok(erased + unknown as u64)
                 }
-                Err(error) => Err(again(error)),
+                Err(error) => Err(error.again()),
             };
             waiter.send(answer).ok();
         }

@@ -21,7 +21,7 @@ use steadfast_engine::{GoalList, Record};
 use tokio::sync::oneshot;
 
 use super::operation::{Operation, as_one};
-use super::pending::{Place, again};
+use super::pending::Place;
 use crate::error::{StorageError, StorageErrorKind};
 use crate::merge::{Claim, Condition};
 
@@ -321,13 +321,13 @@ impl Job {
             | Job::Erase(_, _, reply)
             | Job::Erased(_, reply)
             | Job::Close(reply) => {
-                reply.send(Err(again(error))).ok();
+                reply.send(Err(error.again())).ok();
             }
             Job::Read(_, _, reply) => {
-                reply.send(Err(again(error))).ok();
+                reply.send(Err(error.again())).ok();
             }
             Job::Load(_, _, reply) => {
-                reply.send(Err(again(error))).ok();
+                reply.send(Err(error.again())).ok();
             }
         }
     }

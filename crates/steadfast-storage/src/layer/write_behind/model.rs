@@ -24,8 +24,8 @@ const USERS: [&str; 3] = ["u", "v", "w"];
 enum Event {
     Put(Operation),
     Erase(usize),
-    /// There is no room in memory for a place any more: the journal alone has it.
-    TakeOut(Place),
+    /// There is no room in memory any more: of a place that it does not have the journal alone has what comes.
+    Fill(Place),
     /// There is room again.
     Load,
     /// What is to be sent next is under way.
@@ -58,7 +58,7 @@ struct World {
     journal: BTreeMap<Place, Vec<Operation>>,
     tombstones: BTreeSet<String>,
     /// What the journal alone has.
-    taken_out: BTreeSet<Place>,
+    journal_alone: BTreeSet<Place>,
     stored: BTreeMap<Place, Record>,
     expected: BTreeMap<Place, Record>,
 }
@@ -81,6 +81,7 @@ fn pending(writes: Writes) -> Pending<()> {
         longest_back_off: Duration::from_millis(100),
         failures: 2,
         when_refused: WhenRefused::Drop,
+        drops_oldest: false,
     };
     Pending::new(rules, 7)
 }
@@ -100,7 +101,7 @@ impl World {
             answered: Vec::new(),
             journal: BTreeMap::new(),
             tombstones: BTreeSet::new(),
-            taken_out: BTreeSet::new(),
+            journal_alone: BTreeSet::new(),
             stored: BTreeMap::new(),
             expected: BTreeMap::new(),
         }
@@ -114,7 +115,7 @@ impl World {
                 done(&mut self.expected, &place, &operation);
                 // Acknowledged when it is on the disk, with all that was to be written there before.
                 self.write_answered();
-                if self.taken_out.contains(&place) {
+                if self.journal_alone.contains(&place) {
                     self.journal.entry(place).or_default().push(operation);
                 } else {
                     self.pending.put(&place, operation, None).expect("there is room");
@@ -122,15 +123,13 @@ impl World {
                     self.journal.insert(place.clone(), self.pending.operations(&place));
                 }
             }
-            Event::TakeOut(place) => {
-                if let Some((operations, _)) = self.pending.take_out(&place) {
-                    self.write_answered();
-                    self.journal.insert(place.clone(), operations);
-                    self.taken_out.insert(place);
+            Event::Fill(place) => {
+                if !self.pending.has(&place) {
+                    self.journal_alone.insert(place);
                 }
             }
             Event::Load => {
-                for place in std::mem::take(&mut self.taken_out) {
+                for place in std::mem::take(&mut self.journal_alone) {
                     let operations = self.journal.get(&place).cloned().unwrap_or_default();
                     self.pending.replay(&place, operations);
                 }
@@ -141,7 +140,7 @@ impl World {
                 self.expected.retain(|place, _| place.user != user);
                 self.pending.erase(user, None, self.now + Duration::from_secs(3_600));
                 self.journal.retain(|place, _| place.user != user);
-                self.taken_out.retain(|place| place.user != user);
+                self.journal_alone.retain(|place| place.user != user);
                 self.tombstones.insert(user.to_owned());
             }
             Event::Send => match self.pending.next(self.now) {
@@ -227,7 +226,7 @@ impl World {
             }
         }
         self.answered.clear();
-        self.taken_out.clear();
+        self.journal_alone.clear();
         self.pending = pending(self.writes);
         for user in &self.tombstones {
             self.pending.erase(user, None, self.now + Duration::from_secs(3_600));
@@ -293,7 +292,7 @@ fn event() -> impl Strategy<Value = Event> {
         6 => operation().prop_map(Event::Put),
         1 => (0..USERS.len()).prop_map(Event::Erase),
         1 => (0..USERS.len(), prop::sample::select(vec!["c", "d"])).prop_map(|(user, campaign)| {
-            Event::TakeOut(Place { user: USERS[user].into(), campaign: campaign.into() })
+            Event::Fill(Place { user: USERS[user].into(), campaign: campaign.into() })
         }),
         1 => Just(Event::Load),
         6 => Just(Event::Send),

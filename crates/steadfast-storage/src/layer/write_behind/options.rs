@@ -7,8 +7,8 @@ use std::time::Duration;
 /// How writes are kept back, sent and tried again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteBehindOptions {
-    /// So many claims are kept in memory at most: 100,000 by default. With a journal, as many again may wait behind what is
-    /// under way for their very places, and the claims of a place are read back from the journal as a whole.
+    /// So many claims are kept in memory at most: 100,000 by default. With a journal, as many again may wait for places that
+    /// have some in memory already, and the claims of a place are read back from the journal as a whole.
     pub claims: usize,
     /// They take so many bytes of memory at most, about: 64 MiB by default.
     pub bytes: usize,
@@ -58,7 +58,8 @@ pub enum WhenFull {
     Reject,
     /// It waits for room, so long at most, and is rejected then.
     Wait(Duration),
-    /// The write that has waited longest gives way: it is told to the listener, counted as dropped, and lost.
+    /// The write in memory that has waited longest gives way: it is told to the listener, counted as dropped, and lost.
+    /// What has no room in the journal is rejected.
     DropOldest,
 }
 

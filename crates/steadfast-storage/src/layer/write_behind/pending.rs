@@ -6,7 +6,7 @@
 //! what failed can be sent again as if it had not been: nothing of its place was done after it.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use steadfast_engine::Record;
@@ -35,6 +35,8 @@ pub(super) struct Rules {
     pub(super) longest_back_off: Duration,
     pub(super) failures: u32,
     pub(super) when_refused: WhenRefused,
+    /// The oldest operation gives way where there is no room.
+    pub(super) drops_oldest: bool,
 }
 
 /// What waits. `W` is whoever waits for an answer.
@@ -46,8 +48,8 @@ pub(super) struct Pending<W> {
     queue: VecDeque<String>,
     /// Users whose last send failed, until then.
     delayed: BinaryHeap<Reverse<(Instant, String)>>,
-    /// The numbers of all operations, in the order they came.
-    numbers: BTreeSet<u64>,
+    /// The numbers of all operations, in the order they came, and the place of those that may give way.
+    numbers: BTreeMap<u64, Option<Place>>,
     next_number: u64,
     bytes: usize,
     under_way: usize,
@@ -139,7 +141,7 @@ impl<W> Pending<W> {
             users: HashMap::new(),
             queue: VecDeque::new(),
             delayed: BinaryHeap::new(),
-            numbers: BTreeSet::new(),
+            numbers: BTreeMap::new(),
             next_number: 0,
             bytes: 0,
             under_way: 0,
@@ -163,7 +165,7 @@ impl<W> Pending<W> {
         Ok(())
     }
 
-    /// The same for a place of which something is under way, and whose order is kept here until that is answered: in as
+    /// The same for a place of which there is something already, and whose order is kept here until that is answered: in as
     /// much room again.
     ///
     /// # Errors
@@ -175,8 +177,7 @@ impl<W> Pending<W> {
         waiter: Option<W>,
     ) -> Result<(), Box<NoRoom<W>>> {
         let bytes = operation.bytes();
-        let is_sent = self.chain(place).is_some_and(|chain| chain.is_sent);
-        if !is_sent || !self.has_room(bytes, 2) {
+        if !self.has(place) || !self.has_room(bytes, 2) {
             return Err(Box::new(NoRoom(operation, waiter)));
         }
         self.add(place, operation, waiter, bytes, false);
@@ -186,23 +187,6 @@ impl<W> Pending<W> {
     fn has_room(&self, bytes: usize, times: usize) -> bool {
         let (claims, room) = (self.rules.claims.saturating_mul(times), self.rules.bytes.saturating_mul(times));
         self.numbers.len() < claims && self.bytes + bytes <= room
-    }
-
-    /// Takes a place out, of which nothing is under way: from now on it is the journal that keeps it. Its operations, and
-    /// whoever waits for them.
-    pub(super) fn take_out(&mut self, place: &Place) -> Option<(Vec<Operation>, Vec<W>)> {
-        let user = self.users.get_mut(&place.user)?;
-        user.chains.get(&place.campaign).filter(|chain| !chain.is_sent)?;
-        let chain = user.chains.remove(&place.campaign)?;
-        self.counters.parked -= u64::from(chain.is_parked);
-        let operations = chain.operations();
-        let mut waiters = Vec::new();
-        for entry in chain.entries {
-            self.numbers.remove(&entry.number);
-            self.bytes -= entry.bytes;
-            waiters.extend(entry.waiter);
-        }
-        Some((operations, waiters))
     }
 
     /// Takes in what was in the journal and is there still, if there is nothing for its place yet.
@@ -224,7 +208,7 @@ impl<W> Pending<W> {
     fn add(&mut self, place: &Place, operation: Operation, waiter: Option<W>, bytes: usize, on_disk: bool) {
         let number = self.next_number;
         self.next_number += 1;
-        self.numbers.insert(number);
+        self.numbers.insert(number, self.rules.drops_oldest.then(|| place.clone()));
         self.bytes += bytes;
         let user = self.users.entry(place.user.clone()).or_insert_with(User::new);
         let chain = user.chains.entry(place.campaign.clone()).or_insert_with(Chain::new);
@@ -267,7 +251,7 @@ impl<W> Pending<W> {
             waiters = earlier.waiters;
         }
         waiters.extend(waiter);
-        self.numbers.insert(number);
+        self.numbers.insert(number, None);
         user.erase = Some(Erase { waiters, until, number, is_under_way: false });
         self.enqueue(name);
         gone
@@ -367,7 +351,7 @@ impl<W> Pending<W> {
             let Some(chain) = user.chains.get_mut(&place.campaign).filter(|chain| chain.is_sent) else { continue };
             chain.is_sent = false;
             if gives_up && let Some(waiter) = chain.entries.front_mut().and_then(|head| head.waiter.take()) {
-                followed.answers.push((waiter, Err(again(&error))));
+                followed.answers.push((waiter, Err(error.again())));
             }
             fold(chain, &mut self.numbers, &mut self.bytes);
             last = Some(error);
@@ -399,8 +383,8 @@ impl<W> Pending<W> {
         if let Err(error) = &result {
             let waiter = chain.entries.front_mut().and_then(|head| head.waiter.take());
             match waiter {
-                Some(waiter) => followed.answers.push((waiter, Err(again(error)))),
-                None => followed.refused.push(again(error)),
+                Some(waiter) => followed.answers.push((waiter, Err(error.again()))),
+                None => followed.refused.push(error.again()),
             }
             if self.rules.when_refused == WhenRefused::Park {
                 fold(chain, &mut self.numbers, &mut self.bytes);
@@ -434,7 +418,7 @@ impl<W> Pending<W> {
         for user in self.users.values_mut() {
             for chain in user.chains.values_mut() {
                 let waiters = chain.entries.iter_mut().filter_map(|entry| entry.waiter.take());
-                followed.answers.extend(waiters.map(|waiter| (waiter, Err(again(error)))));
+                followed.answers.extend(waiters.map(|waiter| (waiter, Err(error.again()))));
                 fold(chain, &mut self.numbers, &mut self.bytes);
             }
         }
@@ -492,17 +476,17 @@ impl<W> Pending<W> {
 
     /// Lets the write go that has waited longest and is not under way. `None` where there is none.
     pub(super) fn drop_oldest(&mut self) -> Option<(Place, Option<W>, bool)> {
-        let oldest = |chain: &Chain<W>| {
-            let first = usize::from(chain.is_sent);
-            chain.entries.get(first).map(|entry| entry.number)
+        // Only what is under way is passed by, which is little.
+        let is_free = |place: &Place, number| {
+            let chain = self.chain(place)?;
+            chain.entries.iter().position(|entry| entry.number == number).filter(|at| *at > 0 || !chain.is_sent)
         };
-        // Rare, and by then there is nothing better to do with the time.
-        let chains = self.users.iter().flat_map(|(user, one)| one.chains.iter().map(move |chain| (user, chain)));
-        let found = chains.filter_map(|(user, (campaign, chain))| Some((oldest(chain)?, user, campaign))).min()?;
-        let place = Place { user: found.1.clone(), campaign: found.2.clone() };
+        let numbered = self.numbers.iter().filter_map(|(number, place)| Some((number, place.as_ref()?)));
+        let (place, at) = numbered.map(|(number, place)| (place, is_free(place, *number))).find(|(_, at)| at.is_some())?;
+        let (place, at) = (place.clone(), at?);
         let user = self.users.get_mut(&place.user)?;
         let chain = user.chains.get_mut(&place.campaign)?;
-        let entry = chain.entries.remove(usize::from(chain.is_sent))?;
+        let entry = chain.entries.remove(at)?;
         self.numbers.remove(&entry.number);
         self.bytes -= entry.bytes;
         self.counters.dropped += 1;
@@ -510,6 +494,7 @@ impl<W> Pending<W> {
         if chain.entries.is_empty() {
             self.counters.parked -= u64::from(chain.is_parked);
             user.chains.remove(&place.campaign);
+            self.forget(&place.user);
         }
         Some((place, entry.waiter, on_disk))
     }
@@ -592,7 +577,7 @@ impl<W> Pending<W> {
 
     /// Whether all operations before a mark are done; those that are parked are not waited for.
     pub(super) fn is_done_until(&self, mark: u64) -> bool {
-        let mut waiting = self.numbers.iter().take_while(|number| **number < mark);
+        let mut waiting = self.numbers.range(..mark).map(|(number, _)| number);
         if self.counters.parked == 0 {
             return waiting.next().is_none();
         }
@@ -671,7 +656,7 @@ impl<W> Chain<W> {
 }
 
 /// Makes one of neighbours that can be one: of those that nobody waits for, and that are not under way.
-fn fold<W>(chain: &mut Chain<W>, numbers: &mut BTreeSet<u64>, bytes: &mut usize) {
+fn fold<W>(chain: &mut Chain<W>, numbers: &mut BTreeMap<u64, Option<Place>>, bytes: &mut usize) {
     let mut place = chain.entries.len();
     while place > usize::from(chain.is_sent) + 1 {
         place -= 1;
@@ -694,9 +679,4 @@ fn fold<W>(chain: &mut Chain<W>, numbers: &mut BTreeSet<u64>, bytes: &mut usize)
 /// A record with what waits for its place over it.
 pub(super) fn over(operations: &[Operation], stored: Option<Record>) -> Option<Record> {
     operations.iter().fold(stored, |stored, operation| Some(operation.over(stored.as_ref())))
-}
-
-/// The same failure once more, for another caller that it meets.
-pub(super) fn again(error: &StorageError) -> StorageError {
-    StorageError::new(error.kind(), error.to_string())
 }

@@ -170,6 +170,7 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
             longest_back_off: options.longest_back_off,
             failures: options.failures,
             when_refused: options.when_refused,
+            drops_oldest: options.when_full == WhenFull::DropOldest,
         };
         let mut pending = Pending::new(rules, RandomState::new().hash_one(0));
         let (journal, journals_all) = match &options.journal {
@@ -275,9 +276,6 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
                 if !state.pending.has(&place) {
                     return self.journal_alone(&mut state, place, left.0);
                 }
-                if let Some((before, waiters)) = state.pending.take_out(&place) {
-                    return self.journal_all(&mut state, place, before, left.0, waiters);
-                }
                 match state.pending.put_behind(&place, left.0, left.1) {
                     Ok(()) => break,
                     Err(again) => left = *again,
@@ -329,34 +327,6 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
         }
         state.pending.count_journaled();
         let on_disk = Some(journal.append(place, operation));
-        self.work.notify_one();
-        Ok(Taken { on_disk, answer: None })
-    }
-
-    /// What is in memory of a place goes to the journal as a whole, and what comes now behind it.
-    fn journal_all(
-        &self,
-        state: &mut State,
-        place: Place,
-        mut operations: Vec<Operation>,
-        operation: Operation,
-        waiters: Vec<Waiter>,
-    ) -> Result<Taken, Refused> {
-        let Some(journal) = &self.journal else { return Err(Refused::Error(full())) };
-        for waiter in waiters {
-            if let Waiter::Merge(waiter) = waiter {
-                waiter.send(Err(behind())).ok();
-            }
-        }
-        operations.push(operation);
-        state.behind = true;
-        state.pass.has_changed |= state.pass.at.as_ref().is_some_and(|at| place <= *at);
-        if let Some(loading) = &mut state.loading {
-            loading.written(&place);
-            operations.iter().for_each(|operation| loading.appended(&place, operation));
-        }
-        state.pending.count_journaled();
-        let on_disk = Some(journal.put(place, operations));
         self.work.notify_one();
         Ok(Taken { on_disk, answer: None })
     }
