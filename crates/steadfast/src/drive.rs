@@ -156,9 +156,7 @@ impl<'a> Call<'a> {
     /// When another call of the user came first: decide again.
     pub(crate) fn note_in_place(&self, claims: Claims, storage: &dyn UserStorage) -> Result<Noted, Overtaken> {
         let mut errors = Vec::new();
-        let mut write = |claim| {
-            merge(storage, claim).inspect_err(|error| errors.push(error.again()))
-        };
+        let mut write = |claim| merge(storage, claim).inspect_err(|error| errors.push(error.again()));
         let noted = self.note(claims, Writer::InPlace(&mut write));
         errors.iter().for_each(|error| self.core.on_error.tell(error));
         noted

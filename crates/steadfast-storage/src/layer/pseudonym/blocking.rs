@@ -19,13 +19,15 @@ impl<S: UserStorage> Pseudonym<S> {
     fn carry(&self, named: &Named<'_>, campaigns: &[&str]) -> Result<Carried, StorageError> {
         let mut carried = Carried::default();
         let new = named.hash.to_hex();
+        let mut hand = None;
         for key in &self.old {
             let old = key.hash(named.user).to_hex();
-            let mut records = self.storage.records_of(&old);
-            if carry::is_plain(&records) {
-                records = carry::found(self.storage.get_many(&old, campaigns));
+            let mut records = self.under(&old, &new, campaigns)?;
+            if !records.is_empty() && hand.is_none() {
+                // Once more, now that nobody erases what is found.
+                hand = Some(self.in_hand.take(named.hash));
+                records = self.under(&old, &new, campaigns)?;
             }
-            let records = carry::renamed(records?, &old, &new);
             if records.is_empty() {
                 continue;
             }
@@ -35,6 +37,18 @@ impl<S: UserStorage> Pseudonym<S> {
             }
         }
         Ok(carried)
+    }
+
+    /// What there is of a user under an old name, by the new one.
+    ///
+    /// # Errors
+    /// When it cannot be told.
+    fn under(&self, old: &str, new: &str, campaigns: &[&str]) -> Result<Vec<Record>, StorageError> {
+        let mut records = self.storage.records_of(old);
+        if carry::is_plain(&records) {
+            records = carry::found(self.storage.get_many(old, campaigns));
+        }
+        Ok(carry::renamed(records?, old, new))
     }
 
     /// The users who could not be carried over before several writes.
@@ -140,6 +154,7 @@ impl<S: UserStorage> UserStorage for Pseudonym<S> {
     }
 
     fn erase(&self, user: &str) -> Result<u64, StorageError> {
+        let _hand = (!self.old.is_empty()).then(|| self.in_hand.take(self.key.hash(user)));
         // The old ones first: what is erased there cannot be carried over any more.
         let mut erased = Ok(0);
         for key in self.old.iter().chain([&self.key]) {

@@ -1,10 +1,11 @@
 //! User ids are kept as keyed hashes.
 //!
-//! Modules: `key` (how a key is read), `carry` (what is found under an old key), `blocking` and `nonblocking` (the two
-//! kinds, method by method the same).
+//! Modules: `key` (how a key is read), `carry` (what is found under an old key), `in_hand` (one call at a time for a user
+//! who is carried over or erased), `blocking` and `nonblocking` (the two kinds, method by method the same).
 
 mod blocking;
 mod carry;
+mod in_hand;
 mod key;
 mod nonblocking;
 
@@ -14,6 +15,8 @@ use blake3::Hash;
 use steadfast_engine::{Answer, Record};
 
 use crate::merge::Merged;
+
+use in_hand::InHand;
 
 pub use key::{PseudonymKey, PseudonymKeyError};
 
@@ -33,6 +36,9 @@ pub use key::{PseudonymKey, PseudonymKeyError};
 /// both, the old one still as the key, then turn them round. While some have turned and others have not, two of them may
 /// carry a user to and fro, and what is written for that user at that moment may be lost: let it be short.
 ///
+/// In one process a user is erased before they are carried over, or after, and is gone then. Another process that carries
+/// the user over at that very moment may bring them back: where both may be, erase once more.
+///
 /// A user who never comes again is never carried over: drop an old key once nobody is owed what was decided under it.
 ///
 /// A storage with only `get` and `set` is asked about each campaign, and cannot erase: there the old records stay.
@@ -41,12 +47,13 @@ pub struct Pseudonym<S> {
     storage: S,
     key: PseudonymKey,
     old: Vec<PseudonymKey>,
+    in_hand: InHand,
 }
 
 impl<S> Pseudonym<S> {
     /// Wraps a storage, in which users are known by their pseudonyms under this key.
     pub fn new(storage: S, key: PseudonymKey) -> Self {
-        Pseudonym { storage, key, old: Vec::new() }
+        Pseudonym { storage, key, old: Vec::new(), in_hand: InHand::default() }
     }
 
     /// The same, which also looks under this key, after those that were named before it, for what nobody has carried over

@@ -19,13 +19,15 @@ impl<S: AsyncUserStorage> Pseudonym<S> {
     async fn carry_later(&self, named: &Named<'_>, campaigns: &[&str]) -> Result<Carried, StorageError> {
         let mut carried = Carried::default();
         let new = named.hash.to_hex();
+        let mut hand = None;
         for key in &self.old {
             let old = key.hash(named.user).to_hex();
-            let mut records = self.storage.records_of(&old).await;
-            if carry::is_plain(&records) {
-                records = carry::found(self.storage.get_many(&old, campaigns).await);
+            let mut records = self.under_later(&old, &new, campaigns).await?;
+            if !records.is_empty() && hand.is_none() {
+                // Once more, now that nobody erases what is found.
+                hand = Some(self.in_hand.take_later(named.hash).await);
+                records = self.under_later(&old, &new, campaigns).await?;
             }
-            let records = carry::renamed(records?, &old, &new);
             if records.is_empty() {
                 continue;
             }
@@ -35,6 +37,18 @@ impl<S: AsyncUserStorage> Pseudonym<S> {
             }
         }
         Ok(carried)
+    }
+
+    /// What there is of a user under an old name, by the new one.
+    ///
+    /// # Errors
+    /// When it cannot be told.
+    async fn under_later(&self, old: &str, new: &str, campaigns: &[&str]) -> Result<Vec<Record>, StorageError> {
+        let mut records = self.storage.records_of(old).await;
+        if carry::is_plain(&records) {
+            records = carry::found(self.storage.get_many(old, campaigns).await);
+        }
+        Ok(carry::renamed(records?, old, new))
     }
 
     /// The users who could not be carried over before several writes.
@@ -135,6 +149,7 @@ impl<S: AsyncUserStorage> AsyncUserStorage for Pseudonym<S> {
     }
 
     async fn erase(&self, user: &str) -> Result<u64, StorageError> {
+        let _hand = if self.old.is_empty() { None } else { Some(self.in_hand.take_later(self.key.hash(user)).await) };
         // The old ones first: what is erased there cannot be carried over any more.
         let mut erased = Ok(0);
         for key in self.old.iter().chain([&self.key]) {

@@ -1,4 +1,8 @@
 use std::collections::BTreeSet;
+use std::sync::Barrier;
+use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use super::*;
 use crate::backend::memory::MemoryStorage;
@@ -155,4 +159,92 @@ async fn a_storage_that_answers_later_does_the_same() {
     assert_eq!(storage.get("Ashley", "ab").await.unwrap(), Some(record("ab", "A")));
     assert_eq!(storage.merge(claim("other", "C", Condition::Absent)).await.unwrap().record, record("other", "B"));
     assert_eq!(storage.erase("Ashley").await.unwrap(), 2);
+}
+
+/// Says when it is about to write, and waits to be let go.
+struct Held(Arc<MemoryStorage>, Barrier, Barrier);
+
+impl UserStorage for Held {
+    fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
+        UserStorage::get(&self.0, user, campaign)
+    }
+
+    fn set(&self, record: Record) -> Result<(), StorageError> {
+        UserStorage::set(&self.0, record)
+    }
+
+    fn merge_many(&self, claims: Vec<Claim>) -> Vec<Result<Merged, StorageError>> {
+        self.1.wait();
+        self.2.wait();
+        UserStorage::merge_many(&self.0, claims)
+    }
+
+    fn records_of(&self, user: &str) -> Result<Vec<Record>, StorageError> {
+        UserStorage::records_of(&self.0, user)
+    }
+
+    fn erase(&self, user: &str) -> Result<u64, StorageError> {
+        UserStorage::erase(&self.0, user)
+    }
+}
+
+#[test]
+fn a_user_who_is_erased_while_they_are_carried_over_is_gone() {
+    let memory = Arc::clone(rotated(&[("ab", "A")]).inner());
+    let held = Held(memory, Barrier::new(2), Barrier::new(2));
+    let storage = Pseudonym::new(held, key(2)).with_old_key(key(1));
+    std::thread::scope(|scope| {
+        let found = scope.spawn(|| storage.get("Ashley", "ab"));
+        storage.inner().1.wait();
+        let erased = scope.spawn(|| storage.erase("Ashley"));
+        // It would be done by then if it did not wait.
+        std::thread::sleep(Duration::from_millis(50));
+        storage.inner().2.wait();
+        assert_eq!(found.join().unwrap().unwrap(), Some(record("ab", "A")));
+        assert_eq!(erased.join().unwrap().unwrap(), 1);
+    });
+    assert_eq!(storage.inner().0.records(), []);
+}
+
+/// The same for a task.
+struct HeldLater(Arc<MemoryStorage>, Notify, Notify);
+
+impl AsyncUserStorage for HeldLater {
+    async fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
+        UserStorage::get(&self.0, user, campaign)
+    }
+
+    async fn set(&self, record: Record) -> Result<(), StorageError> {
+        UserStorage::set(&self.0, record)
+    }
+
+    async fn merge_many(&self, claims: Vec<Claim>) -> Vec<Result<Merged, StorageError>> {
+        self.1.notify_one();
+        self.2.notified().await;
+        UserStorage::merge_many(&self.0, claims)
+    }
+
+    async fn records_of(&self, user: &str) -> Result<Vec<Record>, StorageError> {
+        UserStorage::records_of(&self.0, user)
+    }
+
+    async fn erase(&self, user: &str) -> Result<u64, StorageError> {
+        UserStorage::erase(&self.0, user)
+    }
+}
+
+#[tokio::test]
+async fn a_user_who_is_erased_while_a_task_carries_them_over_is_gone() {
+    let memory = Arc::clone(rotated(&[("ab", "A")]).inner());
+    let storage = Pseudonym::new(HeldLater(memory, Notify::new(), Notify::new()), key(2)).with_old_key(key(1));
+    let (found, erased) = tokio::join!(storage.get("Ashley", "ab"), async {
+        storage.inner().1.notified().await;
+        let (erased, ()) = tokio::join!(storage.erase("Ashley"), async {
+            tokio::task::yield_now().await;
+            storage.inner().2.notify_one();
+        });
+        erased
+    });
+    assert_eq!((found.unwrap(), erased.unwrap()), (Some(record("ab", "A")), 1));
+    assert_eq!(storage.inner().0.records(), []);
 }

@@ -482,7 +482,8 @@ impl<W> Pending<W> {
             chain.entries.iter().position(|entry| entry.number == number).filter(|at| *at > 0 || !chain.is_sent)
         };
         let numbered = self.numbers.iter().filter_map(|(number, place)| Some((number, place.as_ref()?)));
-        let (place, at) = numbered.map(|(number, place)| (place, is_free(place, *number))).find(|(_, at)| at.is_some())?;
+        let (place, at) =
+            numbered.map(|(number, place)| (place, is_free(place, *number))).find(|(_, at)| at.is_some())?;
         let (place, at) = (place.clone(), at?);
         let user = self.users.get_mut(&place.user)?;
         let chain = user.chains.get_mut(&place.campaign)?;
