@@ -51,6 +51,8 @@ pub(crate) struct Call<'a> {
     /// What stands for the options that were passed, where their data was older than what is known here.
     fresh: Option<Arc<Options>>,
     seen: u64,
+    /// So many times the call was decided again.
+    overtaken: u32,
     /// Winners that this call has learned of; they stand for what is stored.
     adopted: Vec<Record>,
     /// The campaigns that the storage could not answer about.
@@ -62,12 +64,13 @@ impl<'a> Call<'a> {
         // Put together in one go, and not changed on the way: it is not copied.
         let seen = core.own.seen();
         let fresh = up_to_date(core, user, options, &[]);
-        Call { core, user, passed: options, fresh, seen, adopted: Vec::new(), unread: Vec::new() }
+        Call { core, user, passed: options, fresh, seen, overtaken: 0, adopted: Vec::new(), unread: Vec::new() }
     }
 
     /// The same call from its start, because it was overtaken or has learned of a winner.
     pub(crate) fn again(&mut self) {
         self.seen = self.core.own.seen();
+        self.overtaken += 1;
         self.unread.clear();
         self.fresh = up_to_date(self.core, self.user, self.passed, &self.adopted);
     }
@@ -126,7 +129,7 @@ impl<'a> Call<'a> {
         for claim in claims.iter_mut().filter(|claim| self.unread.contains(&claim.record.campaign_key)) {
             claim.was_read = false;
         }
-        self.core.own.note(self.user, self.seen, claims, writer)
+        self.core.own.note(self.user, (self.seen, self.overtaken), claims, writer)
     }
 
     /// Notes what is to be written, for the workers of a queue. What it has no room for is not kept, and said.

@@ -22,6 +22,10 @@ use steadfast_storage::{Claim, Condition, Merged, Outcome, StorageError, merge};
 use crate::counters::Counters;
 use crate::drive::Claims;
 
+/// A call that was overtaken so often decides no more on account of users who were forgotten: where only a few are
+/// remembered, and many are written to, it would never end.
+const OFTEN: u32 = 8;
+
 /// Users are spread over this many locks, so that threads rarely meet.
 const SHARDS: usize = 64;
 
@@ -133,20 +137,26 @@ impl OwnWrites {
         self.clock.load(Ordering::Acquire)
     }
 
-    /// Notes writes of a call that had seen so much when it started, and has them done where that is at once.
+    /// Notes writes of a call that had seen so much when it started, and has them done where that is at once. It was
+    /// overtaken so many times before.
     ///
     /// # Errors
-    /// When the user was written to since; then nothing is noted.
+    /// When the user was written to since, or may have been; then nothing is noted.
     pub(crate) fn note(
         &self,
         user: &str,
-        seen: u64,
-        claims: impl IntoIterator<Item = Claim>,
+        (seen, overtaken): (u64, u32),
+        mut claims: Claims,
         mut writer: Writer<'_>,
     ) -> Result<Noted, Overtaken> {
         let mut shard = self.shard(user);
-        if shard.users.get(user).map_or(shard.forgotten, |own| own.stamp) > seen {
+        let written = shard.users.get(user).map(|own| own.stamp);
+        if written.map_or(overtaken < OFTEN && shard.forgotten > seen, |stamp| stamp > seen) {
             return Err(Overtaken);
+        }
+        if written.is_none() && shard.forgotten > seen {
+            // What was read may be older than a write that is forgotten.
+            claims.iter_mut().for_each(|claim| claim.was_read = false);
         }
         let now = Instant::now();
         let own = shard.own(user, now);

@@ -17,7 +17,7 @@ use steadfast::storage::{
     AsyncUserStorage, MemoryStorage, Merged, StorageError, StorageErrorKind, UserStorage, Writes,
 };
 use steadfast::storage::{Claim, Outcome};
-use steadfast::{CampaignCounters, Client, Limits, blocking};
+use steadfast::{CampaignCounters, Client, Limits, Memory, blocking};
 
 /// What no machine needs, however busy: a test that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -757,4 +757,44 @@ fn a_confirmed_decision_is_not_made_on_what_a_cache_remembers() {
     let confirmed = client.activate_confirmed("ab", "Ashley", Options::NONE).unwrap();
     assert_eq!(confirmed.decision.variation_name(), Some("Variation-1"));
     assert!(matches!(confirmed.confirmation, Confirmation::Stored));
+}
+
+/// Takes a while for one user's look-up; the others' it has at once.
+struct SlowForAshley(MemoryStorage);
+
+impl AsyncUserStorage for SlowForAshley {
+    async fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
+        if user == "Ashley" {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        self.0.get(user, campaign)
+    }
+
+    async fn set(&self, record: Record) -> Result<(), StorageError> {
+        self.0.set(record)
+    }
+
+    fn writes(&self) -> Writes {
+        Writes::Together(1_000)
+    }
+}
+
+#[tokio::test]
+async fn a_call_ends_however_many_others_are_written_to_and_forgotten_meanwhile() {
+    let forgetful = Memory { users: 0, ..Memory::default() };
+    let storage = SlowForAshley(MemoryStorage::new());
+    let client = Client::builder(settings([50, 50])).storage(storage).remember(forgetful).build();
+    let others = async {
+        for number in 0_u64.. {
+            client.activate("ab", &format!("user-{number}"), Options::NONE).await.unwrap();
+            // To the workers, too, and to the one who waits.
+            tokio::task::yield_now().await;
+        }
+    };
+    let decided = tokio::select! {
+        decision = client.activate("ab", "Ashley", Options::NONE) => decision.unwrap().variation().is_some(),
+        () = others => unreachable!("they go on"),
+        () = tokio::time::sleep(Duration::from_secs(20)) => false,
+    };
+    assert!(decided);
 }

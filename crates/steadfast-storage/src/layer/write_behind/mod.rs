@@ -12,6 +12,9 @@
 //! claim needs a mark of who waits for it. [`settle`](AsyncUserStorage::settle) waits for all that is kept back of a user,
 //! so that a confirmed decision is never made on what only this layer knows.
 //!
+//! While a storage hangs, and does not count as down yet, a client's worker waits with what it has handed over, and the
+//! client keeps what comes meanwhile itself: as much as `Limits::waiting` says.
+//!
 //! **Order.** Of one place (a user in a campaign) nothing is sent before what came earlier is done; of one user no two
 //! sends are under way at once. Several claims of one place are one where that comes to the same, whatever is stored;
 //! where not, they stay several. A claim may be sent twice, after an answer that did not arrive or a crash: merging twice
