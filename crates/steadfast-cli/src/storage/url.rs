@@ -31,8 +31,19 @@ pub(crate) enum StorageUrl {
     Memory,
     /// In a file of this machine.
     Embedded(PathBuf),
-    /// On a server; and where, for people: without the user and the password. Whether that is all of it.
-    Server(Box<StorageConfig>, String, bool),
+    /// On a server.
+    Server(Box<Server>),
+}
+
+/// A storage on a server.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    config: StorageConfig,
+    /// Where it is, for people: without the user, the password and the options.
+    place: String,
+    /// A checksum of what is left out but for passwords: of two storages at one place it tells which. None where nothing
+    /// is left out.
+    rest: Option<u32>,
 }
 
 /// What a storage is opened for.
@@ -63,13 +74,13 @@ impl StorageUrl {
                 };
                 Ok(Some(Arc::new(opened.map_err(|error| Failure::storage(&error))?)))
             }
-            StorageUrl::Server(config, place, _) => {
-                let mut config = StorageConfig::clone(config).look_up(DEADLINE).write(DEADLINE).breaker(None);
+            StorageUrl::Server(server) => {
+                let mut config = server.config.clone().look_up(DEADLINE).write(DEADLINE).breaker(None);
                 if purpose != Use::ToKeep {
                     config = config.existing();
                 }
                 let opened = config.open_blocking().map_err(|error| Failure::storage(&error))?;
-                Ok(Some(Arc::new(Waiting::new(opened, place.clone(), DEADLINE))))
+                Ok(Some(Arc::new(Waiting::new(opened, server.place.clone(), DEADLINE))))
             }
         }
     }
@@ -81,14 +92,30 @@ impl StorageUrl {
 
     /// Whether what is shown of it is all of it: there is no user or password that is not repeated.
     pub(crate) fn is_shown_whole(&self) -> bool {
-        !matches!(self, StorageUrl::Server(_, _, false))
+        !matches!(self, StorageUrl::Server(server) if server.rest.is_some())
     }
 
     /// Whether another process can go on reading through it where one has ended.
     pub(crate) fn is_read_on(&self) -> bool {
         // One Redis server lists its keys in an order that only the one who lists them can follow.
         let of_one_server = ["redis://", "rediss://", "redis+sentinel://", "rediss+sentinel://"];
-        !matches!(self, StorageUrl::Server(_, place, _) if of_one_server.iter().any(|scheme| place.starts_with(scheme)))
+        let is_one = |place: &str| of_one_server.iter().any(|scheme| place.starts_with(scheme));
+        !matches!(self, StorageUrl::Server(server) if is_one(&server.place))
+    }
+
+    /// Which storage it is, without user and password, from whatever folder one looks.
+    pub(crate) fn identity(&self) -> String {
+        match self {
+            StorageUrl::Embedded(path) => {
+                let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+                StorageUrl::Embedded(path).to_string()
+            }
+            StorageUrl::Server(server) => match server.rest {
+                None => server.place.clone(),
+                Some(rest) => format!("{} ({rest:08x})", server.place),
+            },
+            StorageUrl::None | StorageUrl::Memory => self.to_string(),
+        }
     }
 
     /// The file of it, if there is one.
@@ -110,6 +137,17 @@ pub(crate) fn without_password(url: &str) -> String {
         return format!("{scheme}://…");
     }
     format!("{scheme}://{}", place.rsplit_once('@').map_or(place, |(_, place)| place))
+}
+
+/// What [`without_password`] leaves out of a URL and matters to what is found there. A user of PostgreSQL does: their
+/// name may be that of the schema.
+fn left_out(url: &str) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
+    let user = place.rsplit_once('@').map_or("", |(user, _)| user);
+    let user = user.split(':').next().filter(|_| scheme.starts_with("postgres")).unwrap_or_default();
+    let options = options.split('&').filter(|option| !option.is_empty() && !option.contains("password"));
+    options.fold(user.to_owned(), |left_out, option| left_out + "&" + option)
 }
 
 /// Says that a file is not there, before opening it would make it.
@@ -175,8 +213,8 @@ impl FromStr for StorageUrl {
             )) => {
                 let config = StorageConfig::from_url(url).map_err(|error| error.to_string())?;
                 let place = without_password(url);
-                let is_whole = place == url;
-                Ok(StorageUrl::Server(Box::new(config), place, is_whole))
+                let rest = (place != url).then(|| crc32fast::hash(left_out(url).as_bytes()));
+                Ok(StorageUrl::Server(Box::new(Server { config, place, rest })))
             }
             None if matches!(url, "none" | "memory" | "embedded") => Err(format!("the colon is missing: {ACCEPTED}")),
             _ => Err(ACCEPTED.to_owned()),
@@ -190,7 +228,7 @@ impl fmt::Display for StorageUrl {
             StorageUrl::None => formatter.write_str("none:"),
             StorageUrl::Memory => formatter.write_str("memory:"),
             StorageUrl::Embedded(path) => write!(formatter, "embedded:{}", path.display()),
-            StorageUrl::Server(_, place, _) => formatter.write_str(place),
+            StorageUrl::Server(server) => formatter.write_str(&server.place),
         }
     }
 }
@@ -230,6 +268,21 @@ mod tests {
         assert_eq!(url.to_string(), "rediss://cache.example:6380/2");
         let error = "redis+sentinel://app:secret@here".parse::<StorageUrl>().expect_err("it names no master");
         assert!(error.contains("master") && !error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn storages_at_one_place_are_told_apart_and_passwords_do_not_matter() {
+        let identity = |url: &str| url.parse::<StorageUrl>().expect("a URL").identity();
+        let plain = identity("postgres://app@here/db");
+        assert!(plain.starts_with("postgres://here/db (") && !plain.contains("app"), "{plain}");
+        for same in ["postgres://app:secret@here/db", "postgres://app@here/db?password=secret"] {
+            assert_eq!(identity(same), plain);
+        }
+        for other in ["postgres://other@here/db", "postgres://app@here/db?options=-csearch_path%3Dother"] {
+            assert_ne!(identity(other), plain);
+        }
+        assert_eq!(identity("redis://here:6379"), "redis://here:6379");
+        assert_eq!(identity("redis://a@here"), identity("redis://b:c@here"));
     }
 
     #[test]

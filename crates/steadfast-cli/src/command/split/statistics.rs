@@ -62,6 +62,13 @@ fn pool(mut pairs: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
             _ => pooled.push((observed, expected)),
         }
     }
+    // The largest came last, and may still be too small for itself.
+    if let Some((observed, expected)) = pooled.pop_if(|last| last.1 < FEWEST) {
+        match pooled.last_mut() {
+            Some(last) => *last = (last.0 + observed, last.1 + expected),
+            None => pooled.push((observed, expected)),
+        }
+    }
     pooled
 }
 
@@ -185,5 +192,8 @@ mod tests {
         // 2 and 3 are expected in the two small ones: together 5, against 95 in the large one.
         let test = chi_square(&[(95, 0.95), (1, 0.02), (4, 0.03)]).expect("two categories");
         assert_eq!((test.statistic, test.degrees_of_freedom), (0.0, 1));
+        // 3, 3 and 4: two make 6, and what is left is too few for a group.
+        assert_eq!(chi_square(&[(3, 0.3), (3, 0.3), (4, 0.4)]), None);
+        assert_eq!(pool(vec![(1.0, 3.0), (2.0, 3.0), (9.0, 6.0), (4.0, 4.0)]), [(3.0, 6.0), (13.0, 10.0)]);
     }
 }

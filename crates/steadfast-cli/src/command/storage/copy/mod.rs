@@ -108,7 +108,7 @@ fn refuse_senseless(from: &StorageUrl, to: &StorageUrl) -> Result<(), Failure> {
     }
     let file = |url: &StorageUrl| url.file().and_then(|path| path.canonicalize().ok());
     let one_file = file(from).is_some_and(|file_of_from| file(to) == Some(file_of_from));
-    if one_file || state::place(from) == state::place(to) {
+    if one_file || from.identity() == to.identity() {
         return Err(Failure::new(format!("`{from}` and `{to}` are the same storage: name another one to copy to")));
     }
     Ok(())

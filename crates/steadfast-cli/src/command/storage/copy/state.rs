@@ -35,19 +35,11 @@ pub(super) struct StateFile {
     overwrite: bool,
 }
 
-/// Which storage it is, without user and password, from whatever folder one looks.
-pub(super) fn place(url: &StorageUrl) -> String {
-    match url.file().and_then(|path| std::path::absolute(path).ok()) {
-        Some(path) => StorageUrl::Embedded(path).to_string(),
-        None => url.to_string(),
-    }
-}
-
 impl StateFile {
     pub(super) fn new(path: &Path, from: &StorageUrl, to: &StorageUrl, overwrite: bool) -> StateFile {
         let mut beside = path.to_owned().into_os_string();
         beside.push(".part");
-        StateFile { path: path.to_owned(), beside: beside.into(), from: place(from), to: place(to), overwrite }
+        StateFile { path: path.to_owned(), beside: beside.into(), from: from.identity(), to: to.identity(), overwrite }
     }
 
     pub(super) fn beside(&self) -> &Path {

@@ -21,7 +21,7 @@ use crate::terminal::{print, print_json};
 /// Say what so many users take, and show the sums
 ///
 /// Memory, shards, disk and network, from the sizes of ids and names and the number of calls. Every line says what it is
-/// made of; docs/scale.md says where the figures come from. Nothing is connected to, unless with --measure.
+/// made of; docs/scale.md says where the figures come from. Nothing is connected to or written, unless with --measure.
 ///
 /// Exit status: 0 said, 2 could not start, 3 the storage cannot be measured to the end.
 #[derive(Debug, Args)]
@@ -69,7 +69,7 @@ pub(super) struct Arguments {
     /// Servers that hold the same as another (Redis, PostgreSQL)
     #[arg(long, value_name = "N", default_value_t = 1)]
     replicas: u8,
-    /// Write sample users to this storage, say what they take, and erase them: `embedded:PATH`, best one that is not there
+    /// Write sample users to a new file, `embedded:PATH`, say what they take, and remove it
     #[arg(long, value_name = "URL", conflicts_with_all = ["storage", "requests_per_second", "shard_memory", "expire"])]
     measure: Option<StorageUrl>,
     /// Print one JSON object instead of text
