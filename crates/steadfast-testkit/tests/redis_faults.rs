@@ -7,14 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use steadfast::StorageConfig;
 use steadfast_engine::Record;
 use steadfast_storage::{
-    AsyncUserStorage, Claim, Condition, Cursor, Outcome, RedisOptions, RedisStorage, StorageErrorKind,
+    AsyncUserStorage, Claim, Condition, Cursor, Outcome, RedisOptions, RedisStorage, StorageError, StorageErrorKind,
 };
 use steadfast_testkit::servers::{Redis, RedisCluster};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 /// What no machine needs, however busy.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -335,4 +337,55 @@ async fn a_retention_without_an_end_is_a_long_one() {
     for user in ["Ashley", "Ben", "Eve"] {
         assert!(storage.get(user, "ab").await.unwrap().is_some());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn claims_of_one_moment_are_each_answered_and_none_waits_for_one_who_gave_up() {
+    let server = Redis::start();
+    let storage = RedisStorage::open(&server.url(), patient()).await.unwrap();
+    let pausing = server.ask(&["CLIENT", "PAUSE", "2000", "WRITE"]);
+    assert!(pausing.contains("OK"), "{pausing}");
+    // These are under way, and those that wait behind them, when their callers go.
+    let given_up = join_all((0..20).map(|number| {
+        let claim = first(&format!("gone-{number}"));
+        timeout(Duration::from_millis(100), async { storage.merge(claim).await })
+    }));
+    assert!(given_up.await.iter().all(Result::is_err), "the server pauses");
+    let merged = join_all((0..200).map(|number| {
+        let mut claim = first(&format!("user-{}", number % 50));
+        claim.record.variation_name = format!("variation-{}", number / 50);
+        storage.merge(claim)
+    }));
+    let merged = merged.await;
+    for user in 0..50 {
+        let of_user: Vec<_> = merged.iter().skip(user).step_by(50).map(|merged| merged.as_ref().unwrap()).collect();
+        let claimed = of_user.iter().filter(|merged| merged.outcome == Outcome::Claimed).count();
+        assert_eq!(claimed, 1, "user {user}");
+        let stored = storage.get(&format!("user-{user}"), "ab").await.unwrap().unwrap();
+        assert!(of_user.iter().all(|merged| merged.record == stored), "user {user}: {of_user:?}");
+    }
+}
+
+#[test]
+fn a_runtime_that_ends_takes_no_turn_with_it() {
+    let server = Redis::start();
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let storage = RedisStorage::new(&server.url(), patient()).unwrap();
+    let first_one = runtime();
+    first_one.block_on(storage.check()).unwrap();
+    for number in 0..20 {
+        let storage = storage.clone();
+        first_one.spawn(async move { storage.merge(first(&format!("user-{number}"))).await });
+    }
+    // Long enough that all of them are sent or wait, and shorter than the server takes.
+    let _ = server.ask(&["CLIENT", "PAUSE", "500", "WRITE"]);
+    first_one.block_on(async { tokio::time::sleep(Duration::from_millis(50)).await });
+    drop(first_one);
+    runtime().block_on(async {
+        let merged =
+            timeout(PATIENCE, join_all((0..20).map(|number| storage.merge(first(&format!("new-{number}")))))).await;
+        // The connection of the first runtime is gone with it, which the first calls may find.
+        assert!(merged.unwrap().iter().all(|merged| merged.as_ref().map_or_else(StorageError::is_temporary, |_| true)));
+        assert_eq!(storage.merge(first("after")).await.unwrap().outcome, Outcome::Claimed);
+    });
 }

@@ -237,6 +237,11 @@ impl Link {
         into_error(&self.target, error)
     }
 
+    /// What a caller is told who has waited too long.
+    pub(super) fn late(&self) -> StorageError {
+        self.error(timed_out(self.options.answer))
+    }
+
     /// The answer, and the number of the connection.
     async fn send(
         self: &Arc<Self>,

@@ -10,7 +10,8 @@
 //!
 //! A script on the server (`merge.lua`) merges claims in one step, whoever else writes. It answers with what was there
 //! before, and [`merge::merge`](crate::merge::merge) says what came of that: the same function that the script is written
-//! after, and held against in a test. On one server a script takes many users at once; in a Cluster one each, side by side.
+//! after, and held against in a test. On one server a script takes many users at once, also those of claims that are made one
+//! by one at one moment (`gather.rs`); in a Cluster one each, side by side.
 //!
 //! # When it fails
 //!
@@ -24,6 +25,7 @@
 
 mod command;
 mod failure;
+mod gather;
 mod link;
 mod options;
 mod scan;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use redis::cmd;
@@ -10,6 +11,7 @@ use steadfast_engine::{Answer, Record};
 
 use super::command::{self, Before};
 use super::failure::flawed;
+use super::gather::Gathered;
 use super::link::Link;
 use super::options::{RedisOptions, Target};
 use super::scan::{self, Scans};
@@ -21,7 +23,7 @@ use crate::several::{each, failed};
 use crate::user_storage::{AsyncUserStorage, Writes};
 
 /// So many claims go in one batch: the users of it side by side on one connection.
-const TOGETHER: usize = 256;
+pub(super) const TOGETHER: usize = 256;
 
 /// So many claims at least go in one script, if there are as many: others wait for a tenth of a millisecond meanwhile.
 const IN_A_SCRIPT: usize = 64;
@@ -34,6 +36,7 @@ pub struct RedisStorage {
     /// What writes are sent on: where they wait for replicas, look-ups do not wait behind them.
     writing: Arc<Link>,
     scans: Arc<Scans>,
+    gathered: Arc<Gathered>,
 }
 
 impl RedisStorage {
@@ -51,7 +54,7 @@ impl RedisStorage {
         let target = Target::from_url(url)?;
         let link = Arc::new(Link::new(target.clone(), options.clone()));
         let writing = if options.replicas > 0 { Arc::new(Link::new(target, options)) } else { Arc::clone(&link) };
-        Ok(RedisStorage { link, writing, scans: Arc::default() })
+        Ok(RedisStorage { link, writing, scans: Arc::default(), gathered: Arc::default() })
     }
 
     /// The same, and sees at once whether it can be used: see [`check`](Self::check). Needs a tokio runtime around it.
@@ -160,6 +163,27 @@ impl RedisStorage {
         merged.collect()
     }
 
+    /// Merges one claim by itself.
+    pub(super) async fn merge_one(&self, claim: &Claim) -> Result<Merged, StorageError> {
+        let none = || Err(StorageError::new(StorageErrorKind::Other, "Redis gave no answer"));
+        self.merge_of(&[claim]).await.pop().unwrap_or_else(none)
+    }
+
+    pub(super) fn gathered(&self) -> &Gathered {
+        &self.gathered
+    }
+
+    /// As long as a call may take.
+    pub(super) fn longest(&self) -> Duration {
+        let RedisOptions { connect, answer, .. } = self.link.options();
+        connect.saturating_add(*answer)
+    }
+
+    /// What a caller is told who has waited so long.
+    pub(super) fn late(&self) -> StorageError {
+        self.link.late()
+    }
+
     /// All of a user's, in no order, and what is wrong with those that are no records.
     pub(super) async fn records_in(&self, user: &str) -> Result<Vec<Result<Record, StorageError>>, StorageError> {
         let fields: Vec<(Vec<u8>, Vec<u8>)> = self.link.run(&command::get_all(&self.key(user))).await?;
@@ -228,8 +252,8 @@ impl AsyncUserStorage for RedisStorage {
     }
 
     async fn merge(&self, claim: Claim) -> Result<Merged, StorageError> {
-        let none = || Err(StorageError::new(StorageErrorKind::Other, "Redis gave no answer"));
-        self.merge_of(&[&claim]).await.pop().unwrap_or_else(none)
+        // In a Cluster they have little to share.
+        if self.link.is_cluster() { self.merge_one(&claim).await } else { self.merge_gathered(claim).await }
     }
 
     async fn merge_many(&self, claims: Vec<Claim>) -> Vec<Result<Merged, StorageError>> {
