@@ -5,9 +5,9 @@ mod command;
 
 use command::{Run, Scratch, steadfast, steadfast_with_input};
 use serde_json::{Value, json};
-use steadfast::storage::bridge::Waited;
+use steadfast::storage::bridge::{Offloaded, Waited};
 use steadfast::storage::layer::write_behind::{Journal, WriteBehind, WriteBehindOptions};
-use steadfast::storage::{AsyncUserStorage, Record, StorageError, StorageErrorKind, UserStorage};
+use steadfast::storage::{AsyncUserStorage, EmbeddedStorage, Record, StorageError, StorageErrorKind, UserStorage};
 
 /// What no machine needs, however busy.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
@@ -181,17 +181,39 @@ fn a_forgotten_user_is_gone_from_the_journal_of_a_program_that_has_ended() {
     drop(program);
     let run = forget();
     assert_eq!((run.status, &*run.errors), (0, ""));
-    // Two were stored, and one was on its way.
     let expected = format!(
-        "erased 3 records of Ashley from {}\nthe journal is empty: what else was in it is at the storage\n",
+        "erased 2 records of Ashley from {}\nerased what waited for 1 campaign in the journal; the program erases the \
+         user once more when it begins\n",
         store.url
     );
     assert_eq!(run.output, expected);
+    // Somebody is slower than that.
+    store.run_with_input("put", &[], &lines(&[record("Ashley", "banner", "Beach")]));
+    // The program begins anew: what waited for others is sent, and the user is erased.
+    let users = EmbeddedStorage::open(store.url.strip_prefix("embedded:").unwrap()).unwrap();
+    let options = WriteBehindOptions { journal: Journal::Always((&journal).into()), ..WriteBehindOptions::default() };
+    let program = Waited::new(WriteBehind::new(Offloaded::new(users), options).unwrap(), PATIENCE).unwrap();
+    program.call(PATIENCE, |program| async move { program.shutdown(PATIENCE).await }).unwrap().unwrap();
+    drop(program);
     let kept: Vec<String> =
         store.records().iter().map(|record| record["userId"].as_str().unwrap().to_owned()).collect();
     assert!(!kept.contains(&"Ashley".to_owned()) && kept.contains(&"Zoe".to_owned()), "{kept:?}");
     let run = store.run("forget", &["Zoe", "--journal", &journal, "--json"]);
-    assert_eq!(run.json(), json!({"userId": "Zoe", "storage": store.url, "erased": 1, "leftInJournal": 0}));
+    assert_eq!(run.json(), json!({"userId": "Zoe", "storage": store.url, "erased": 1, "erasedInJournal": 0}));
+}
+
+#[test]
+fn what_is_no_journal_is_left_as_it_is() {
+    let store = Store::with("forget-no-journal", &three());
+    let users = store.scratch.path("other.redb");
+    drop(EmbeddedStorage::open(&users).unwrap());
+    let nothing = store.scratch.file("nothing", "");
+    for file in [users, nothing, store.scratch.file("text", &"a text\n".repeat(10_000))] {
+        let before = std::fs::read(&file).unwrap();
+        store.run("forget", &["Ashley", "--journal", &file]).refuses(&["is no journal", "check the path"]);
+        assert!(std::fs::read(&file).unwrap() == before, "{file} was written to");
+    }
+    assert_eq!(store.records().len(), three().len(), "nothing is erased");
 }
 
 #[test]

@@ -2,14 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
-use steadfast::storage::bridge::{Offloaded, Waited};
-use steadfast::storage::layer::write_behind::{Journal, WhenRefused, WriteBehind, WriteBehindOptions};
-use steadfast::storage::{StorageError, StorageErrorKind, UserStorage};
+use steadfast::storage::StorageErrorKind;
+use steadfast::storage::layer::write_behind::erase_in_journal;
 
 use super::StorageArgument;
 use crate::failure::Failure;
@@ -25,8 +23,11 @@ use crate::terminal::{print, print_json};
 ///
 /// Programs that keep writes back may still have some of the user, and would send them afterwards. A running one erases
 /// with its client (`Client::erase`), which also forgets what it remembers. What one that has ended left in its journal is
-/// forgotten with --journal; the rest of that journal is then sent to the storage, as the program itself would do at its
-/// next start, and what the storage refuses stays in it.
+/// forgotten with --journal, and the program erases the user once more when it next begins, for as long as 30 days from
+/// now. What waits there for others is left for it.
+///
+/// A program that keeps pseudonyms stores users under other ids, which only it knows: without its key they are not found
+/// here. Erase such a user with its client, or with --journal, which it follows.
 ///
 /// Exit status: 0 erased, or there was nothing to erase; 2 could not start, 3 the storage cannot erase it.
 #[derive(Debug, Args)]
@@ -40,7 +41,7 @@ pub(super) struct Arguments {
     user: String,
     #[command(flatten)]
     storage: StorageArgument,
-    /// The journal of a program that has ended (`write_behind`): erase the user there, too, and send the rest of it
+    /// The journal of a program that has ended (`write_behind`): erase the user there, too
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
     /// Print one JSON object instead of text
@@ -48,76 +49,44 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-/// So long may erasing take, and sending what else is in a journal.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// So long does a journal tell the program that the user is to be erased.
+const KEEP: Duration = Duration::from_secs(30 * 24 * 3_600);
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Some(journal) = &arguments.journal {
         refuse_missing_journal(journal)?;
     }
     let storage = arguments.storage.open(Use::WhatIsThere)?;
-    let (erased, left) = match &arguments.journal {
-        None => (storage.erase(&arguments.user).map_err(|error| Failure::stopped(&error))?, None),
-        Some(journal) => {
-            let (erased, left) = erase_with(journal, storage, &arguments.user)?;
-            (erased, Some(left))
-        }
-    };
+    // The journal first: what is in it can be sent by nobody then.
+    let waited = arguments.journal.as_deref().map(|journal| erase_in(journal, &arguments.user)).transpose()?;
+    let erased = storage.erase(&arguments.user).map_err(|error| Failure::stopped(&error))?;
     if arguments.json {
         let storage = arguments.storage.url.to_string();
-        print_json(&match left {
-            None => json!({ "userId": arguments.user, "storage": storage, "erased": erased }),
-            Some(left) => {
-                json!({ "userId": arguments.user, "storage": storage, "erased": erased, "leftInJournal": left })
-            }
-        })?;
+        let mut report = json!({ "userId": arguments.user, "storage": storage, "erased": erased });
+        if let Some(waited) = waited {
+            report["erasedInJournal"] = waited.into();
+        }
+        print_json(&report)?;
     } else {
         let (records, url) = (counted(erased, "record"), &arguments.storage.url);
         print(&format!("erased {records} of {} from {url}\n", shown(&arguments.user)))?;
-        match left {
-            None => {}
-            Some(0) => print("the journal is empty: what else was in it is at the storage\n")?,
-            Some(left) => {
-                let left = counted(left, "place");
-                print(&format!("the journal has {left} of other users still: the storage has not taken them\n"))?;
-            }
+        if let Some(waited) = waited {
+            let waited = counted(waited, "campaign");
+            print(&format!(
+                "erased what waited for {waited} in the journal; the program erases the user once more when it begins\n"
+            ))?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Erases a user in a storage and in the journal of a program that has ended: how many records there were, and how many
-/// places of others are left in the journal.
-fn erase_with(journal: &Path, storage: Arc<dyn UserStorage>, user: &str) -> Result<(u64, u64), Failure> {
-    let options = WriteBehindOptions {
-        journal: Journal::Always(journal.to_owned()),
-        // It is not for us to lose it.
-        when_refused: WhenRefused::Park,
-        wait: DEADLINE,
-        ..WriteBehindOptions::default()
-    };
-    let opening = async move { WriteBehind::new(Offloaded::new(storage), options) };
-    let layer = Waited::open(opening, DEADLINE, DEADLINE).map_err(|error| match error.kind() {
+/// Erases a user in the journal of a program that has ended: in how many campaigns something waited.
+fn erase_in(journal: &Path, user: &str) -> Result<u64, Failure> {
+    erase_in_journal(journal, user, KEEP).map_err(|error| match error.kind() {
         StorageErrorKind::InUse => Failure::new(format!(
             "the journal `{}` is open in a program that runs: stop it, or let it erase the user with `Client::erase`",
             journal.display()
         )),
         _ => Failure::storage(&error),
-    })?;
-    // It says itself when it is late.
-    let patience = 2 * DEADLINE;
-    let layer = layer.with_write_deadline(patience);
-    let erased = layer.erase(user);
-    let ended = layer.call(patience, |layer| async move { layer.shutdown(DEADLINE).await });
-    let erased = erased.map_err(|error| Failure::stopped(&kept_for_later(&error)))?;
-    let left = ended.map_err(|error| Failure::stopped(&error))?.map_or_else(|unsent| unsent.in_journal, |()| 0);
-    Ok((erased, left))
-}
-
-fn kept_for_later(error: &StorageError) -> String {
-    if error.is_temporary() {
-        format!("{error}; the journal keeps it, and whoever opens it next erases the user")
-    } else {
-        error.to_string()
-    }
+    })
 }

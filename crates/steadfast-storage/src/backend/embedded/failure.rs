@@ -35,7 +35,7 @@ pub(super) fn close<T>(held: T) {
 /// A last commit into a file that is damaged may panic, and then panic again in what it drops on its way out, which ends
 /// the process. While a panic is under way redb leaves it out, so one is: it is nobody's, and no hook is told of it. (A
 /// program that is built to abort when it panics closes as ever.)
-pub(super) fn let_go<T>(held: T) {
+pub(crate) fn let_go<T>(held: T) {
     let _ = catch_unwind(AssertUnwindSafe(|| {
         let _held = held;
         if cfg!(panic = "unwind") {

@@ -65,6 +65,11 @@ mod stats;
 mod storage;
 mod writer;
 
+#[cfg(feature = "write-behind")]
+pub(crate) use failure::let_go;
+#[cfg(feature = "write-behind")]
+pub(crate) use overlay::Overlay;
+
 pub use check::{Checked, Problem};
 pub use compact::Compacted;
 pub use open::EmbeddedOptions;

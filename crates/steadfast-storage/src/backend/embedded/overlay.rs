@@ -17,7 +17,7 @@ const BLOCK: usize = 4096;
 
 /// The file, and what was written over it.
 #[derive(Debug)]
-pub(super) struct Overlay {
+pub(crate) struct Overlay {
     file: FileBackend,
     written: Mutex<Written>,
 }
@@ -36,7 +36,7 @@ impl Overlay {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(super) fn open(path: &Path) -> Result<Overlay, redb::Error> {
+    pub(crate) fn open(path: &Path) -> Result<Overlay, redb::Error> {
         // Locks may need a file that is open for writing; a file that may only be read can be looked at all the same.
         let file = OpenOptions::new().read(true).write(true).open(path).or_else(|error| match error.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {

@@ -8,20 +8,21 @@
 
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use redb::{Database, ReadableTable, ReadableTableMetadata, Table, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, TableDefinition, TableHandle};
 use serde_json::{Value, json};
 use steadfast_engine::{GoalList, Record};
 use tokio::sync::oneshot;
 
 use super::operation::{Operation, as_one};
 use super::pending::Place;
+use crate::backend::embedded::{Overlay, let_go};
 use crate::error::{StorageError, StorageErrorKind};
 use crate::merge::{Claim, Condition};
 
@@ -169,6 +170,39 @@ impl Journal {
         self.jobs.send(job(reply)).ok();
         answer
     }
+}
+
+/// Erases a user in a journal that nobody has open: their operations go, and a tombstone stays until then. How many
+/// places they had.
+///
+/// # Errors
+/// When the file is no journal, which it is left as, is open elsewhere, or cannot be read or written.
+pub(super) fn erase_in(path: &Path, user: &str, until: u64) -> Result<u64, StorageError> {
+    let file = path.display().to_string();
+    let looked = guarded(&file, || {
+        let mut builder = Database::builder();
+        let database = builder.set_cache_size(CACHE_BYTES).create_with_backend(Overlay::open(path)?)?;
+        let tables: Vec<String> = database.begin_read()?.list_tables()?.map(|table| table.name().to_owned()).collect();
+        let_go(database);
+        Ok([CLAIMS.name(), ERASED.name()].iter().all(|name| tables.iter().any(|table| table == name)))
+    });
+    // What cannot be read at all may be anything, an empty file too.
+    let is_journal = std::fs::metadata(path).is_ok_and(|found| found.len() > 0)
+        && looked.or_else(|error| if error.kind() == StorageErrorKind::Corrupt { Ok(false) } else { Err(error) })?;
+    if !is_journal {
+        let message = format!("`{file}` is no journal of `write_behind`, or is damaged: check the path");
+        return Err(StorageError::new(StorageErrorKind::Denied, message));
+    }
+    let mut disk = Disk { path: path.to_owned(), database: None, next_try: Instant::now() };
+    disk.run(|database| {
+        let transaction = database.begin_write()?;
+        let places = {
+            let mut claims = transaction.open_table(CLAIMS)?;
+            erase(&mut claims, &mut transaction.open_table(ERASED)?, user, until)?
+        };
+        transaction.commit()?;
+        Ok(places)
+    })
 }
 
 /// The file, open or to be opened anew: after an error redb does nothing more with it.
@@ -358,11 +392,7 @@ fn perform(
             })
         }
         Job::Erase(user, until, _) => {
-            let campaigns = of_user(claims, user)?;
-            for (campaign, _) in campaigns {
-                claims.remove((user.as_str(), campaign.as_str()))?;
-            }
-            erased.insert(user.as_str(), until)?;
+            erase(claims, erased, user, *until)?;
             Answer::Done(Ok(()))
         }
         Job::Erased(user, _) => {
@@ -384,6 +414,21 @@ fn perform(
         Job::Close(_) => Answer::Done(Ok(())),
         Job::Load(behind, many, _) => Answer::Loaded(load(claims, behind.as_ref(), *many)?),
     })
+}
+
+/// How many places they had.
+fn erase(
+    claims: &mut Claims<'_>,
+    erased: &mut Table<'_, &'static str, u64>,
+    user: &str,
+    until: u64,
+) -> Result<u64, redb::Error> {
+    let campaigns = of_user(claims, user)?;
+    for (campaign, _) in &campaigns {
+        claims.remove((user, campaign.as_str()))?;
+    }
+    erased.insert(user, until)?;
+    Ok(campaigns.len() as u64)
 }
 
 fn key(place: &Place) -> (&str, &str) {
@@ -626,7 +671,7 @@ mod tests {
     }
 
     /// Damages what waits for a user.
-    fn flip(file: &std::path::Path, user: &str) {
+    fn flip(file: &Path, user: &str) {
         let database = Database::open(file).expect("closed");
         let transaction = database.begin_write().expect("writable");
         {

@@ -38,6 +38,7 @@ mod shared;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -58,6 +59,18 @@ const A_YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// As many claims as a client may hand over at once: they are only taken in.
 const TOGETHER: usize = 1_000;
+
+/// Erases a user in the journal of a program that has ended, and waits for the disk: what waits there for them is
+/// forgotten, and the program, when it next begins, has its storage erase them before it sends anything, for as long as
+/// `keep` from now on. How many of their campaigns something waited for.
+///
+/// # Errors
+/// [`Denied`](StorageErrorKind::Denied) when the file is no journal, which it is left as, is not there, or must not be
+/// written; [`InUse`](StorageErrorKind::InUse) when a program has it open; [`Full`](StorageErrorKind::Full) when the disk
+/// is, and [`Unavailable`](StorageErrorKind::Unavailable) when it fails.
+pub fn erase_in_journal(path: impl AsRef<Path>, user: &str, keep: Duration) -> Result<u64, StorageError> {
+    journal::erase_in(path.as_ref(), user, shared::milliseconds_from_now(keep))
+}
 
 /// A storage whose writes are handed over. The [module](self) says how.
 ///

@@ -423,8 +423,7 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
             if let Some(loading) = &mut state.loading {
                 loading.erased(user);
             }
-            let milliseconds = u64::try_from(self.options.erase.as_millis()).unwrap_or(u64::MAX);
-            let until = now_in_milliseconds().saturating_add(milliseconds);
+            let until = milliseconds_from_now(self.options.erase);
             let written = self.journal.as_ref().map(|journal| journal.erase(user.to_owned(), until));
             (written, state.pending.is_down())
         };
@@ -588,6 +587,11 @@ fn behind() -> StorageError {
 fn late() -> StorageError {
     let message = "the storage did not answer in time: what was asked is kept, and done later";
     StorageError::new(StorageErrorKind::TimedOut, message)
+}
+
+/// The time so long from now, in milliseconds since 1970.
+pub(super) fn milliseconds_from_now(wait: Duration) -> u64 {
+    now_in_milliseconds().saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn now_in_milliseconds() -> u64 {
