@@ -22,8 +22,19 @@ const DEPENDENCIES: &[&str] = &[
     "zmij",
 ];
 
-/// What its sources must not name.
+/// What its sources must not name, in whatever way it was brought in.
 const REACHES: &[&str] = &[
+    "std::{",
+    "std as",
+    "fs::",
+    "net::",
+    "process::",
+    "thread::",
+    "SystemTime",
+    "Instant",
+    "TcpStream",
+    "UdpSocket",
+    "File::",
     "std::fs",
     "std::net",
     "std::io",

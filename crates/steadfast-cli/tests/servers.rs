@@ -132,7 +132,7 @@ fn what_is_damaged_is_passed_over_and_can_be_found_and_erased() {
     let record = |user: &str| format!("{}\n", json!({"userId": user, "campaignKey": "ab", "variationName": "Control"}));
     let run = steadfast_with_input(&["storage", "import", "--storage", &url], &(record("Ann") + &record("Bob")));
     assert_eq!(run.status, 0, "{}", run.errors);
-    assert_eq!(server.ask(&["HSET", "steadfast:{Zy}", "ab", "garbage"]).trim(), "1");
+    assert_eq!(server.ask(&["HSET", "steadfast:{Zy\nAnn}", "ab", "garbage"]).trim(), "1");
     assert_eq!(server.ask(&["SET", "steadfast:{Zz}", "a text"]).trim(), "OK");
     let storage =
         |command: &str, arguments: &[&str]| steadfast(&[&["storage", command, "--storage", &url], arguments].concat());
@@ -145,11 +145,13 @@ fn what_is_damaged_is_passed_over_and_can_be_found_and_erased() {
     let run = steadfast(&["storage", "copy", &url, &target, "--json"]);
     assert_eq!((run.status, &run.json()["copied"], &run.json()["failed"]), (4, &json!(2), &json!(2)), "{}", run.errors);
     let file = with_weight(&scratch, 100.0);
-    assert_eq!(storage("audit", &["--settings", &file]).status, 4);
+    let audit = storage("audit", &["--settings", &file, "--json"]);
+    assert_eq!((audit.status, &audit.json()["damaged"], &audit.json()["clean"]), (4, &json!(2), &json!(false)));
     let damaged = storage("list", &["--damaged"]);
-    assert_eq!((damaged.status, &*damaged.output), (0, "Zy\nZz\n"));
+    assert_eq!((damaged.status, &*damaged.output), (0, "\"Zy\\nAnn\"\n\"Zz\"\n"));
     for user in damaged.output.lines() {
-        assert_eq!(storage("forget", &[user]).status, 0);
+        let user: String = serde_json::from_str(user).unwrap();
+        assert_eq!(storage("forget", &[&user]).status, 0);
     }
     assert_eq!(storage("export", &[]).status, 0);
 }

@@ -130,10 +130,18 @@ impl StorageUrl {
 /// The URL of a server without its user, password and options, among which there may be a password, too; any other text
 /// as it is.
 pub(crate) fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let Some((scheme, rest)) = url.split_once("://") else {
+        // Mistyped, perhaps, and whatever follows may be a password.
+        let server = ["redis", "postgres"].into_iter().find(|scheme| url.starts_with(scheme));
+        return server.filter(|_| url.contains('@')).map_or_else(|| url.to_owned(), |scheme| format!("{scheme}…"));
+    };
     let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
-    if options.contains('@') {
-        // Which of the two belongs to a password cannot be told.
+    let host = place.split('/').next().unwrap_or_default();
+    let port = host.rsplit_once(':').map_or("", |(_, port)| port);
+    if options.contains('@')
+        || !host.contains('@') && !host.contains(']') && !port.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        // What belongs to a password cannot be told.
         return format!("{scheme}://…");
     }
     format!("{scheme}://{}", place.rsplit_once('@').map_or(place, |(_, place)| place))
@@ -244,6 +252,12 @@ mod tests {
             ("postgres://here/db?password=secret", "postgres://here/db"),
             ("postgres://here/db?password=p@ss", "postgres://…"),
             ("redis://app:p?ss@here", "redis://…"),
+            ("redis:/:s3cret@here", "redis…"),
+            ("postgres//app:secret@here", "postgres…"),
+            ("redis://app:sec?ret", "redis://…"),
+            ("redis://here:6379/2", "redis://here:6379/2"),
+            ("redis+cluster://a:1,b:2", "redis+cluster://a:1,b:2"),
+            ("redis://[::1]:6379", "redis://[::1]:6379"),
             ("embedded:a@b?c.redb", "embedded:a@b?c.redb"),
             ("Ashley@example.com", "Ashley@example.com"),
         ] {

@@ -84,14 +84,18 @@ impl Process {
             .unwrap_or_else(|error| panic!("{} cannot be started: {error}", self.program.display()));
         self.child = Some(child);
         let start = Instant::now();
-        while !self.listens() {
-            let ended = self.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
-            if ended.is_some() || start.elapsed() > PATIENCE {
+        // Whether it is there is looked at last: on its port may be somebody else, and then it ends.
+        while !self.listens() || self.ended() {
+            if self.ended() || start.elapsed() > PATIENCE {
                 let log = std::fs::read_to_string(&log).unwrap_or_default();
                 panic!("{} does not listen on port {}:\n{log}", self.program.display(), self.port);
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    fn ended(&mut self) -> bool {
+        self.child.as_mut().is_none_or(|child| child.try_wait().ok().flatten().is_some())
     }
 
     fn listens(&self) -> bool {

@@ -282,5 +282,6 @@ fn cli(port: u16, command: &[&str]) -> String {
         .args(command)
         .output()
         .expect("redis-cli runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

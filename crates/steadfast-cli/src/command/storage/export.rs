@@ -22,10 +22,10 @@ use crate::terminal::text::counted;
 /// One record a line, in the form that VWO's SDKs give to `set`: {"userId":...,"campaignKey":...,"variationName":...},
 /// with "goalIdentifier" and "metaData" where there are any. Those of a file are sorted by user, then campaign; a server gives
 /// them in an order of its own. A record that was decided
-/// and never activated has "activated": false. A file that is there is replaced once all of it is written, and stays as it
-/// is if that fails.
+/// and never activated has "activated": false. A file that is there is replaced once all that can be read is written, and
+/// stays as it is if that fails.
 ///
-/// Exit status: 0 all of it is written, 2 could not start, 3 stopped before the end, 4 some records cannot be read.
+/// Exit status: 0 all of it is written, 2 could not start, 3 stopped before the end, 4 some records cannot be read, and the others are written.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   steadfast storage export --storage embedded:users.redb --output users.ndjson

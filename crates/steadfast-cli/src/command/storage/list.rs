@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, value_parser};
+use serde_json::json;
 use steadfast::engine::Record;
 use steadfast::storage::StorageError;
 
@@ -35,7 +36,8 @@ const HEADINGS: [&str; 4] = ["user", "campaign", "variation", "goals"];
 #[command(after_help = "Examples:
   steadfast storage list --storage embedded:users.redb
   steadfast storage list --storage embedded:users.redb --user-prefix beta- --campaign checkout-button
-  steadfast storage list --storage embedded:users.redb | grep Green | wc -l")]
+  steadfast storage list --storage embedded:users.redb | grep Green | wc -l
+  steadfast storage list --storage redis://cache.example:6379 --damaged | jq -r .")]
 pub(super) struct Arguments {
     #[command(flatten)]
     storage: StorageArgument,
@@ -51,7 +53,7 @@ pub(super) struct Arguments {
     /// JSON lines on a terminal, too
     #[arg(long)]
     json: bool,
-    /// Instead of records, the users of records on a server that cannot be read, one a line: `forget` erases such a user
+    /// Instead of records, the users of records on a server that cannot be read, a JSON string a line: `forget` erases such a user
     #[arg(long, conflicts_with_all = ["user_prefix", "campaign", "limit", "json"])]
     damaged: bool,
 }
@@ -95,8 +97,8 @@ fn list_damaged(mut records: Records<'_>) -> Result<ExitCode, Failure> {
     let mut users = records.damaged().to_vec();
     users.sort();
     users.dedup();
-    // One who is to be erased is named to the letter.
-    print(&users.iter().map(|user| format!("{user}\n")).collect::<String>())?;
+    // One who is to be erased is named to the letter; an id may have a line's end in it.
+    print(&users.iter().map(|user| format!("{}\n", json!(user))).collect::<String>())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Some(record) => writer.add(record),
         None => malformed = read_lines(&mut writer)?,
     }
-    print_stored(&writer.write_rest())?;
+    print_stored(&writer.write_rest()?)?;
     let fate = &writer.fate;
     if arguments.json {
         print_json(&json!({ "stored": fate.stored(), "failed": fate.failed, "malformed": malformed }))?;
@@ -83,7 +83,7 @@ fn read_lines(writer: &mut Writer<'_>) -> Result<u64, Failure> {
     let progress = stream::progress_in_bytes(size, false);
     let lines = Lines::read(input, &progress, record::read, |records| {
         records.into_iter().for_each(|record| writer.add(record));
-        print_stored(&writer.write_batches())
+        print_stored(&writer.write_batches()?)
     })?;
     Ok(lines.malformed)
 }

@@ -38,7 +38,8 @@ use crate::terminal::{is_person, print, print_json};
 /// but that. Campaigns whose weights move by themselves (`isMAB`) are shown and not tested.
 ///
 /// Exit status: 0 nothing is wrong; 1 something stored is gone from the settings, or a split does
-/// not match; 2 could not start; 3 stopped before the end.
+/// not match; 2 could not start; 3 stopped before the end; 4 some records cannot be read, and of
+/// the others nothing is wrong.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 #[command(after_help = "Examples:
@@ -67,7 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         progress.inc(1);
     }
     progress.finish_and_clear();
-    let audit = Audit::new(&settings, &tally);
+    let audit = Audit { damaged: records.damaged().len(), ..Audit::new(&settings, &tally) };
     if arguments.json {
         print_json(&audit.to_json())?;
     } else {
@@ -80,6 +81,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 /// What was found.
 struct Audit<'a> {
     records: u64,
+    /// Records beside these that cannot be read.
+    damaged: usize,
     not_activated: u64,
     /// Campaigns that the settings do not have, and their records, the most first.
     gone_campaigns: Vec<(&'a str, u64)>,
@@ -108,6 +111,7 @@ impl<'a> Audit<'a> {
     fn new(settings: &'a Settings, tally: &'a Tally) -> Audit<'a> {
         let mut audit = Audit {
             records: tally.records,
+            damaged: 0,
             not_activated: tally.not_activated,
             gone_campaigns: Vec::new(),
             gone_variations: Vec::new(),

@@ -124,7 +124,8 @@ impl Audit<'_> {
             "campaigns": self.running.iter().map(Running::to_json).collect::<Vec<_>>(),
             "notRunning": not_running,
             "broken": broken,
-            "clean": self.is_clean(),
+            "damaged": self.damaged,
+            "clean": self.is_clean() && self.damaged == 0,
         })
     }
 }

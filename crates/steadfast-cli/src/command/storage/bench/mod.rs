@@ -38,7 +38,7 @@ const CAMPAIGN: &str = "steadfast-bench";
 ///
 /// No other user is read or changed. Its own are called steadfast-bench-RUN-0, -1 and so on, where
 /// RUN is made up for each run, and are erased at the end, also after Ctrl-C. What a run that was
-/// killed left behind, --erase RUN erases. A file that is not there is made, and stays.
+/// killed left behind, --erase RUN erases, with its --users. A file that is not there is made, and stays.
 ///
 /// Other programs on the storage are slowed down meanwhile.
 ///
@@ -64,7 +64,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "S", default_value_t = 5, value_parser = value_parser!(u64).range(1..=3_600))]
     seconds: u64,
     /// Measure nothing, and erase the users of this run
-    #[arg(long, value_name = "RUN", value_parser = run_name)]
+    #[arg(long, value_name = "RUN", value_parser = run_name, requires = "users")]
     erase: Option<String>,
     /// Print one JSON object instead of text
     #[arg(long)]

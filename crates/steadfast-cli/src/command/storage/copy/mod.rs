@@ -74,7 +74,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let left = file.as_ref().map(StateFile::read).transpose()?.flatten();
     let total = total(&arguments.from);
     let from = open(&arguments.from, Use::ToRead)?;
-    let to = open(&arguments.to, Use::ToKeep)?;
+    if left.is_some() && arguments.to.file().is_some_and(|target| !target.exists()) {
+        return Err(Failure::new(format!(
+            "what was copied before is gone with `{}`: remove the state file to start over",
+            arguments.to
+        )));
+    }
+    let to = open(&arguments.to, if left.is_some() { Use::WhatIsThere } else { Use::ToKeep })?;
     let mut copy = Copy {
         from: &*from,
         to: &*to,

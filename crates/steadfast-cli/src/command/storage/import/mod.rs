@@ -119,8 +119,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             read += 1;
             writer.add(record);
         }
-        writer.write_batches();
-        Ok(())
+        writer.write_batches().map(drop)
     };
     let lines = match arguments.format {
         Format::Steadfast => Lines::read(input, &progress, |line| record::read(line).map(|record| vec![record]), take),
@@ -129,7 +128,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             Lines::read(input, &progress, |line| growthbook::read(line, &arguments.attribute, &mut names), take)
         }
     };
-    writer.write_rest();
+    let lines = lines.and_then(|lines| writer.write_rest().map(|_| lines));
     progress.finish_and_clear();
     let import = Import { lines: lines?, read, fate: writer.fate, names };
     if arguments.json {
