@@ -36,7 +36,7 @@ impl Installed {
     pub fn new(workspace: &Path) -> Result<Installed, Failure> {
         let (source, folder) = (workspace.join("vectors/oracle"), workspace.join("target/oracle"));
         fs::create_dir_all(&folder).map_err(|error| Failure::at(&folder, error))?;
-        for name in ["oracle.js", "package.json", "package-lock.json"] {
+        for name in ["oracle.js", "requests.js", "package.json", "package-lock.json"] {
             let (from, to) = (source.join(name), folder.join(name));
             fs::copy(&from, &to).map_err(|error| Failure::at(&from, error))?;
         }
@@ -55,6 +55,22 @@ impl Installed {
     fn version(&self) -> Option<String> {
         let text = fs::read_to_string(self.0.join("node_modules/vwo-node-sdk/package.json")).ok()?;
         serde_json::from_str::<Value>(&text).ok()?["version"].as_str().map(str::to_owned)
+    }
+
+    /// What the official SDK sends to its collector in a session: see `requests.js`.
+    ///
+    /// # Errors
+    /// When node cannot be run, or the session cannot be played.
+    pub fn requests(&self, session: &Value) -> Result<Value, Failure> {
+        let gone = |error: &dyn std::fmt::Display| Failure::new(format!("node, which the comparison needs: {error}"));
+        let mut command = Command::new("node");
+        command.arg("requests.js").current_dir(&self.0).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| gone(&error))?;
+        if let Some(mut input) = child.stdin.take() {
+            write!(input, "{session}").map_err(|error| gone(&error))?;
+        }
+        let output = child.wait_with_output().map_err(|error| gone(&error))?;
+        serde_json::from_slice(&output.stdout).map_err(|_| Failure::new("the official SDK did not play a session"))
     }
 
     /// Starts it.
