@@ -236,7 +236,7 @@ fn compare(form: Form, more: Value, options: &Value) {
         launch["batchEvents"] = json!({"eventsPerRequest": 1_000, "requestTimeInterval": 600});
     }
     let session = json!({"settings": settings, "launch": launch, "calls": calls});
-    let played = Installed::new(&places::workspace()).and_then(|sdk| sdk.requests(&session)).unwrap();
+    let played = Installed::new(places::workspace()).and_then(|sdk| sdk.requests(&session)).unwrap();
     let mut theirs: Vec<Vec<Plain>> = Vec::new();
     let of_call = played["calls"].as_array().unwrap().iter().map(|call| &call["requests"]);
     for requests in of_call.chain([&played["flushed"]]) {

@@ -1,6 +1,8 @@
 //! Where events go. What the collector should hear of is the engine's to say; how it gets there is a sink's.
 //!
 //! Here are two sinks that stay on this machine: [`MemoryEvents`], for tests, and [`NdjsonEvents`], a file of JSON lines.
+//! With the feature `events` there is a third, `Collector`, which sends them where the
+//! official SDK does; give the client a clone of it, and keep one to flush.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -12,6 +14,12 @@ use serde_json::{Map, Value, json};
 use steadfast_engine::event::Conversion;
 use steadfast_engine::settings::Id;
 use steadfast_engine::{Event, Revenue};
+
+#[cfg(feature = "events")]
+pub use steadfast_events::{
+    BackOff, Batching, Collector, CollectorBuilder, Counters, Delivery, Endpoint, EndpointError, FlushError, LostBy,
+    Sender,
+};
 
 /// Takes events over.
 ///
@@ -25,6 +33,13 @@ pub trait EventSink: Send + Sync {
 impl<S: EventSink + ?Sized> EventSink for std::sync::Arc<S> {
     fn send(&self, event: &Event<'_, '_>) {
         (**self).send(event);
+    }
+}
+
+#[cfg(feature = "events")]
+impl EventSink for Collector {
+    fn send(&self, event: &Event<'_, '_>) {
+        Collector::send(self, event);
     }
 }
 

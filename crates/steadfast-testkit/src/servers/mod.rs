@@ -10,6 +10,7 @@
     reason = "a test fails by panicking, and says what it waits for"
 )]
 
+mod collector;
 mod postgres;
 mod redis;
 
@@ -22,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+pub use self::collector::{Arrived, LocalCollector, Reply};
 pub use self::postgres::Postgres;
 pub use self::redis::{Redis, RedisCluster, RedisSentinel};
 

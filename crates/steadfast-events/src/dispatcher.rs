@@ -1,0 +1,345 @@
+//! What is sent next, as a state machine: it is told what happens and when, and says what to send. It knows no clock, no
+//! thread and no network.
+//!
+//! Events go in [`Parcel`]s: one alone, or a batch. A parcel whose sending failed is sent again as it was, after a pause
+//! of its own; while the collector fails altogether one parcel at a time shows whether it still does.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
+
+use crate::event::Event;
+use crate::retry::{BackOff, Outcome};
+use crate::wire;
+
+/// How events are sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Several events in one call (`batchEvents`). None by default: each by itself, at once.
+    pub batch: Option<Batching>,
+    /// So many calls are under way side by side: 8 by default.
+    pub side_by_side: usize,
+    /// So many events are kept at most until they are delivered: 100,000 by default. What comes beyond is not kept.
+    pub room: usize,
+    /// So often something is sent at most: 6 times by default, as the reference. Then it is lost, and told.
+    pub attempts: u32,
+    /// The pauses in between.
+    pub back_off: BackOff,
+}
+
+/// When a batch is sent (spec EVT-54, quirk Q-136).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Batching {
+    /// As soon as so many entries wait (`eventsPerRequest`): 100 by default, [`Batching::MOST`] at most.
+    pub events: NonZeroUsize,
+    /// So long after the first one came (`requestTimeInterval`): 10 minutes by default.
+    pub interval: Duration,
+}
+
+impl Batching {
+    /// What the collector takes in one call (spec EVT-57).
+    pub const MOST: usize = 5_000;
+}
+
+impl Default for Batching {
+    fn default() -> Self {
+        Batching { events: NonZeroUsize::MIN.saturating_add(99), interval: Duration::from_secs(600) }
+    }
+}
+
+impl Default for Delivery {
+    fn default() -> Self {
+        Delivery { batch: None, side_by_side: 8, room: 100_000, attempts: 6, back_off: BackOff::default() }
+    }
+}
+
+/// Events that are sent in one call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parcel {
+    number: u64,
+    attempts: u32,
+    events: Vec<(u64, Event)>,
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Next {
+    /// Send this, and say what came of it.
+    Send(Parcel),
+    /// Nothing, until then or until something happens.
+    Wait(Option<Instant>),
+}
+
+/// A flush that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlushId(u64);
+
+/// What has been done so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Events that the collector does not have yet.
+    pub pending: u64,
+    /// Events that the collector has.
+    pub delivered: u64,
+    /// Events that were lost: no room, refused, or tried too often.
+    pub lost: u64,
+    /// Sendings that failed and were or will be tried again.
+    pub retried: u64,
+}
+
+/// Of a flush: so many of its events were lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lost {
+    /// So many.
+    pub events: u64,
+}
+
+/// What waits and what is under way.
+#[derive(Debug)]
+pub struct Dispatcher {
+    rules: Delivery,
+    waiting: VecDeque<(u64, Event)>,
+    /// Entries that what waits makes in a batch.
+    entries: usize,
+    /// When the first of those that wait came.
+    since: Option<Instant>,
+    /// What comes before is sent without waiting for more.
+    flushed_to: u64,
+    again: BTreeMap<(Instant, u64), Parcel>,
+    under_way: usize,
+    /// The numbers of all events that are not settled.
+    open: BTreeSet<u64>,
+    next_number: u64,
+    next_parcel: u64,
+    flushes: BTreeMap<FlushId, (u64, Lost)>,
+    failures: u32,
+    not_before: Option<Instant>,
+    chance: u64,
+    counters: Counters,
+}
+
+impl Parcel {
+    /// The events, in the order they came.
+    pub fn events(&self) -> impl Iterator<Item = &Event> {
+        self.events.iter().map(|(_, event)| event)
+    }
+
+    /// The request that it is.
+    #[must_use]
+    pub fn request(&self, sender: &wire::Sender, is_batch: bool) -> Option<wire::Request> {
+        let (_, first) = self.events.first()?;
+        Some(if is_batch { wire::batch(&first.account, self.events(), sender) } else { wire::request(first, sender) })
+    }
+}
+
+impl Dispatcher {
+    /// Nothing waits yet. Pauses are chosen by this chance.
+    #[must_use]
+    pub fn new(mut rules: Delivery, chance: u64) -> Dispatcher {
+        if let Some(batch) = &mut rules.batch {
+            batch.events = batch.events.min(NonZeroUsize::new(Batching::MOST).unwrap_or(batch.events));
+        }
+        Dispatcher {
+            rules,
+            waiting: VecDeque::new(),
+            entries: 0,
+            since: None,
+            flushed_to: 0,
+            again: BTreeMap::new(),
+            under_way: 0,
+            open: BTreeSet::new(),
+            next_number: 0,
+            next_parcel: 0,
+            flushes: BTreeMap::new(),
+            failures: 0,
+            not_before: None,
+            chance,
+            counters: Counters::default(),
+        }
+    }
+
+    /// Takes an event in; whether there is something to send now that was not before, or a time to send it at.
+    ///
+    /// # Errors
+    /// The event, when there is no room: it is lost.
+    pub fn put(&mut self, event: Event, now: Instant) -> Result<bool, Box<Event>> {
+        if self.open.len() >= self.rules.room.max(1) {
+            self.counters.lost += 1;
+            return Err(Box::new(event));
+        }
+        let number = self.next_number;
+        self.next_number += 1;
+        self.open.insert(number);
+        self.entries += wire::entries_of(&event);
+        self.waiting.push_back((number, event));
+        let is_first = self.since.is_none();
+        self.since.get_or_insert(now);
+        Ok(match &self.rules.batch {
+            None => true,
+            Some(batch) => is_first || self.entries >= batch.events.get(),
+        })
+    }
+
+    /// What is to be sent now.
+    pub fn next(&mut self, now: Instant) -> Next {
+        let width = if self.failures > 0 { 1 } else { self.rules.side_by_side.max(1) };
+        if self.under_way >= width {
+            return Next::Wait(None);
+        }
+        if let Some(until) = self.not_before.filter(|until| *until > now) {
+            return Next::Wait(Some(until));
+        }
+        let is_due = self.again.first_key_value().is_some_and(|((due, _), _)| *due <= now);
+        let parcel = if is_due { self.again.pop_first().map(|(_, parcel)| parcel) } else { self.take(now) };
+        match parcel {
+            Some(parcel) => {
+                self.under_way += 1;
+                Next::Send(parcel)
+            }
+            None => {
+                let again = self.again.first_key_value().map(|((due, _), _)| *due);
+                let batch = self.rules.batch.as_ref().and_then(|batch| self.since?.checked_add(batch.interval));
+                Next::Wait([again, batch].into_iter().flatten().min())
+            }
+        }
+    }
+
+    /// A parcel of what waits, if it is time for one.
+    fn take(&mut self, now: Instant) -> Option<Parcel> {
+        let (first, _) = self.waiting.front()?;
+        let mut events = Vec::new();
+        match self.rules.batch {
+            None => events.extend(self.waiting.pop_front()),
+            Some(Batching { events: most, interval }) => {
+                let is_time = self.since.is_some_and(|since| now.saturating_duration_since(since) >= interval);
+                if !is_time && self.entries < most.get() && *first >= self.flushed_to {
+                    return None;
+                }
+                let mut entries = 0;
+                while let Some((_, event)) = self.waiting.front() {
+                    let of_event = wire::entries_of(event);
+                    let fits = events.is_empty() || entries + of_event <= most.get();
+                    let goes = |(_, first): &(u64, Event)| wire::go_together(&first.account, &event.account);
+                    if !fits || !events.first().is_none_or(goes) {
+                        break;
+                    }
+                    entries += of_event;
+                    events.extend(self.waiting.pop_front());
+                }
+            }
+        }
+        self.entries -= events.iter().map(|(_, event)| wire::entries_of(event)).sum::<usize>();
+        self.since = if self.waiting.is_empty() { None } else { Some(now) };
+        Some(self.parcel(events, 0))
+    }
+
+    fn parcel(&mut self, events: Vec<(u64, Event)>, attempts: u32) -> Parcel {
+        let number = self.next_parcel;
+        self.next_parcel += 1;
+        Parcel { number, attempts, events }
+    }
+
+    /// What came of a parcel. The events that are lost by it.
+    pub fn answered(&mut self, mut parcel: Parcel, outcome: Outcome, now: Instant) -> Vec<Event> {
+        self.under_way -= 1;
+        parcel.attempts += 1;
+        match outcome {
+            Outcome::Later { after } => {
+                self.failures = self.failures.saturating_add(1);
+                let all = self.pause(self.failures).max(after.unwrap_or_default());
+                self.not_before = now.checked_add(all);
+                if parcel.attempts >= self.rules.attempts.max(1) {
+                    return self.lose(parcel);
+                }
+                self.counters.retried += 1;
+                let pause = self.pause(parcel.attempts).max(after.unwrap_or_default());
+                self.again.insert((now.checked_add(pause).unwrap_or(now), parcel.number), parcel);
+                return Vec::new();
+            }
+            Outcome::Delivered | Outcome::TooLarge | Outcome::Refused { .. } => {
+                self.failures = 0;
+                self.not_before = None;
+            }
+        }
+        match outcome {
+            Outcome::TooLarge if parcel.events.len() > 1 => {
+                let half = parcel.events.split_off(parcel.events.len() / 2);
+                let half = self.parcel(half, 0);
+                self.again.insert((now, parcel.number), parcel);
+                self.again.insert((now, half.number), half);
+                Vec::new()
+            }
+            Outcome::Delivered => {
+                self.counters.delivered += parcel.events.len() as u64;
+                for (number, _) in parcel.events {
+                    self.open.remove(&number);
+                }
+                Vec::new()
+            }
+            _ => self.lose(parcel),
+        }
+    }
+
+    fn lose(&mut self, parcel: Parcel) -> Vec<Event> {
+        self.counters.lost += parcel.events.len() as u64;
+        let settle = |(number, event)| {
+            self.open.remove(&number);
+            for (until, lost) in self.flushes.values_mut().filter(|(until, _)| number < *until) {
+                debug_assert!(number < *until);
+                lost.events += 1;
+            }
+            event
+        };
+        parcel.events.into_iter().map(settle).collect()
+    }
+
+    /// Asks that everything that was taken in by now is sent without waiting for more.
+    pub fn flush(&mut self) -> FlushId {
+        let id = FlushId(self.flushes.last_key_value().map_or(0, |(FlushId(last), _)| last + 1));
+        self.flushed_to = self.next_number;
+        self.flushes.insert(id, (self.next_number, Lost { events: 0 }));
+        id
+    }
+
+    /// What came of a flush, which is then forgotten; `None` as long as something of it is open.
+    pub fn flushed(&mut self, id: FlushId) -> Option<Result<(), Lost>> {
+        let (until, lost) = *self.flushes.get(&id)?;
+        if self.open.first().is_some_and(|open| *open < until) {
+            return None;
+        }
+        self.flushes.remove(&id);
+        Some(if lost.events == 0 { Ok(()) } else { Err(lost) })
+    }
+
+    /// Nobody waits for a flush any more.
+    pub fn forget(&mut self, id: FlushId) {
+        self.flushes.remove(&id);
+    }
+
+    /// The number of events that were taken in.
+    #[must_use]
+    pub fn taken_in(&self) -> u64 {
+        self.next_number
+    }
+
+    /// Whether nothing waits and nothing is under way.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// What has been done so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters { pending: self.open.len() as u64, ..self.counters }
+    }
+
+    fn pause(&mut self, failures: u32) -> Duration {
+        // SplitMix64: good enough to spread pauses, and the same for the same start.
+        self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.chance;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed ^= mixed >> 31;
+        self.rules.back_off.pause(failures, mixed)
+    }
+}
