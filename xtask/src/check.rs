@@ -106,8 +106,8 @@ pub(crate) fn bench() -> Outcome {
     run(&mut cargo(&["bench", "--package", "steadfast", "--bench", "clients"]))?;
     run(&mut cargo(&["bench", "--package", "steadfast-storage", "--bench", "embedded"]))?;
     // They start servers of their own.
-    for server in ["redis", "postgres"] {
-        run(cargo(&["bench", "--package", "steadfast-testkit", "--features", "golden", "--bench"]).arg(server))?;
+    for network in ["redis", "postgres", "events"] {
+        run(cargo(&["bench", "--package", "steadfast-testkit", "--features", "golden", "--bench"]).arg(network))?;
     }
     run(&mut cargo(&["bench", "--package", "steadfast-engine", "--bench", "ratios"]))
 }

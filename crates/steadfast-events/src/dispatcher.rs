@@ -343,3 +343,6 @@ impl Dispatcher {
         self.rules.back_off.pause(failures, mixed)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{ETAG, HeaderMap, IF_NONE_MATCH, RETRY_AFTER};
 use reqwest::{Client, Url};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
@@ -120,6 +120,54 @@ impl Http {
             Err(error) if error.is_builder() => Outcome::Refused { status: 0 },
             Err(_) => Outcome::Later { after: None },
         }
+    }
+}
+
+/// What a server has at a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Got {
+    /// The status.
+    pub status: u16,
+    /// What tells this content from others (`ETag`).
+    pub etag: Option<String>,
+    /// The content; empty where the status is no 2xx.
+    pub body: Vec<u8>,
+}
+
+/// Why a server's content cannot be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GetError {
+    /// There was no answer to its end in time, or no connection.
+    Unreachable,
+    /// There is more than was wanted at most.
+    TooLarge,
+}
+
+impl Http {
+    /// What is at the path of a request, of so many bytes at most; nothing where it is what this tag tells (304).
+    ///
+    /// # Errors
+    /// When the server cannot be reached, does not answer to its end in time, or has more than that.
+    pub async fn get(&self, request: &Request, etag: Option<&str>, most: usize) -> Result<Got, GetError> {
+        let mut sent = self.client.get(format!("{}{}", self.base, request.path));
+        if let Some(etag) = etag {
+            sent = sent.header(IF_NONE_MATCH, etag);
+        }
+        let mut answer = sent.send().await.map_err(|_| GetError::Unreachable)?;
+        let status = answer.status().as_u16();
+        let etag = answer.headers().get(ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+        let mut body = Vec::new();
+        // What else it says is not read: a connection that is left like this is closed.
+        while (200..300).contains(&status)
+            && let Some(part) = answer.chunk().await.map_err(|_| GetError::Unreachable)?
+        {
+            if body.len() + part.len() > most {
+                return Err(GetError::TooLarge);
+            }
+            body.extend_from_slice(&part);
+        }
+        Ok(Got { status, etag, body })
     }
 }
 

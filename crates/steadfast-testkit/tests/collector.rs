@@ -19,12 +19,16 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 const SDK_KEY: &str = "secret-sdk-key";
 
-fn settings() -> Arc<Settings> {
+fn file() -> String {
     let file = json!({"accountId": 60781, "sdkKey": SDK_KEY, "version": 1, "campaigns": [{
         "id": 1, "key": "ab", "type": "VISUAL_AB", "status": "RUNNING", "percentTraffic": 100, "segments": {},
         "goals": [{"id": 1, "identifier": "buy", "type": "CUSTOM_GOAL"}],
         "variations": [{"id": 1, "name": "Control", "weight": 50}, {"id": 2, "name": "Variation-1", "weight": 50}]}]});
-    Arc::new(Settings::parse(&file.to_string()).unwrap())
+    file.to_string()
+}
+
+fn settings() -> Arc<Settings> {
+    Arc::new(Settings::parse(&file()).unwrap())
 }
 
 fn quick() -> Delivery {
@@ -267,4 +271,31 @@ async fn an_asynchronous_program_awaits_its_flush() {
     }
     collector.flush(PATIENCE).await.unwrap();
     assert_eq!(collector.counters().delivered, 30);
+}
+
+#[tokio::test]
+async fn a_goal_of_several_campaigns_is_sent_once() {
+    let server = LocalCollector::start();
+    let collector = collector(&server, quick());
+    let mut file: Value = serde_json::from_str(&file()).unwrap();
+    let mut other = file["campaigns"][0].clone();
+    (other["id"], other["key"]) = (json!(2), json!("other"));
+    file["campaigns"].as_array_mut().unwrap().push(other);
+    let settings = Arc::new(Settings::parse(&file.to_string()).unwrap());
+    let client = steadfast::Client::builder(settings).events(collector.clone()).build();
+    client.track(TrackTarget::Many(&["ab", "other"]), "Ashley", "buy", Options::NONE).await.unwrap();
+    collector.flush(PATIENCE).await.unwrap();
+    let arrived = server.arrived();
+    assert_eq!(arrived.len(), 1);
+    assert_eq!(entries(&arrived[0]).len(), 2);
+}
+
+#[test]
+fn a_collector_may_stand_behind_a_path() {
+    let server = LocalCollector::start();
+    let endpoint = Endpoint { url: format!("{}/proxy/", server.url()), ..Endpoint::default() };
+    let collector = Collector::builder().endpoint(endpoint).build().unwrap();
+    activate(&client(&collector), 0..1);
+    collector.flush_blocking(PATIENCE).unwrap();
+    assert!(server.arrived()[0].path.starts_with("/proxy/server-side/track-user?"), "{:?}", server.arrived());
 }

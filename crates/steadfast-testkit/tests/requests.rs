@@ -306,8 +306,7 @@ fn every_value_arrives_as_it_was() {
     assert_eq!(value(&requests[0], "en"), nasty);
 }
 
-/// Quirk Q-138: a property of the caller's takes no place that means something. Quirk Q-139: an amount stands for campaigns
-/// that it counts in.
+/// Quirk Q-138: a property of the caller's takes no place that means something.
 #[test]
 fn what_means_something_cannot_be_written_over() {
     let settings = settings(Form::Architecture, json!({}));
@@ -321,4 +320,16 @@ fn what_means_something_cannot_be_written_over() {
         (&props["isCustomEvent"], &props["vwo_envKey"], &props["mine"]),
         (&json!(true), &json!("a-key"), &json!(2))
     );
+}
+
+#[test]
+fn an_amount_stands_for_the_campaigns_that_it_counts_in() {
+    let mut settings = settings(Form::Architecture, json!({}));
+    settings["campaigns"][1]["status"] = "PAUSED".into();
+    settings["campaigns"][1]["goals"][1]["revenueProp"] = "of-the-paused".into();
+    let call = json!({"op": "track", "campaignKey": ["ab", "other"], "userId": "Ashley", "goalIdentifier": "pay",
+        "options": {"revenueValue": 3}});
+    let requests = ours(&settings, Form::Architecture, &[call]);
+    let body = our(&requests[0][0]).body.unwrap();
+    assert_eq!(body["d"]["event"]["props"]["vwoMeta"], json!({"metric": {"id_11": ["g_8"]}, "price": 3}));
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use steadfast_engine::verb::{self, Push, TrackTarget, Tracking};
@@ -129,7 +128,7 @@ impl Client {
     /// From now on nobody gets a variation, and nothing is looked up, kept, sent or shown (spec API-70). What was handed
     /// over before goes its way.
     pub fn opt_out(&self) {
-        self.core.opted_out.store(true, Ordering::Relaxed);
+        self.core.opt_out();
     }
 
     /// See [`verb::activate`].

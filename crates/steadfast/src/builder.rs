@@ -13,6 +13,8 @@ use crate::counters::Counters;
 use crate::event::EventSink;
 use crate::in_force::InForce;
 use crate::own_writes::{Memory, OwnWrites};
+#[cfg(feature = "network")]
+use crate::settings_source::{Poll, Polling};
 
 /// Puts a client together: [`blocking::Client::builder`](crate::blocking::Client::builder),
 /// [`Client::builder`](crate::Client::builder).
@@ -28,6 +30,8 @@ pub struct Builder<S> {
     hook: Option<Hook>,
     on_error: OnStorageError,
     memory: Memory,
+    #[cfg(feature = "network")]
+    poll: Option<Poll>,
 }
 
 /// How long is waited, and for how much.
@@ -74,6 +78,8 @@ impl<S> Builder<S> {
             hook: None,
             on_error: OnStorageError::default(),
             memory: Memory::default(),
+            #[cfg(feature = "network")]
+            poll: None,
         }
     }
 
@@ -86,6 +92,14 @@ impl<S> Builder<S> {
     /// Decisions come with a trace of what was looked at.
     pub fn traced(mut self) -> Self {
         self.traced = true;
+        self
+    }
+
+    /// Looks for new settings again and again, and puts them in force as a whole (`pollingInterval`): until the client is
+    /// dropped, or opts out. Settings that cannot be had, are bad or another account's leave those in force.
+    #[cfg(feature = "network")]
+    pub fn poll(mut self, poll: Poll) -> Self {
+        self.poll = Some(poll);
         self
     }
 
@@ -129,8 +143,11 @@ impl<S> Builder<S> {
     /// What both clients are made of.
     pub(crate) fn core(self, has_storage: bool) -> Core {
         let counters = Arc::<Counters>::default();
+        let settings = Arc::new(InForce::new(self.settings));
         Core {
-            settings: InForce::new(self.settings),
+            #[cfg(feature = "network")]
+            polling: self.poll.map(|poll| Polling::start(poll, &settings)),
+            settings,
             policy: Policy { has_storage, ..self.policy },
             traced: self.traced,
             events: self.events.filter(|_| !self.development_mode),

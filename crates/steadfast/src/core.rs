@@ -11,13 +11,15 @@ use crate::counters::Counters;
 use crate::event::EventSink;
 use crate::in_force::InForce;
 use crate::own_writes::OwnWrites;
+#[cfg(feature = "network")]
+use crate::settings_source::Polling;
 
 /// Sees decisions: the document's `integrations` callback.
 pub(crate) type Hook = Box<dyn Fn(&Decision<'_>) + Send + Sync>;
 
 /// The state of a client.
 pub(crate) struct Core {
-    pub(crate) settings: InForce,
+    pub(crate) settings: Arc<InForce>,
     pub(crate) policy: Policy,
     pub(crate) traced: bool,
     pub(crate) events: Option<Box<dyn EventSink>>,
@@ -26,6 +28,9 @@ pub(crate) struct Core {
     pub(crate) own: Arc<OwnWrites>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) opted_out: AtomicBool,
+    /// Looks for new settings.
+    #[cfg(feature = "network")]
+    pub(crate) polling: Option<Polling>,
 }
 
 /// Whoever wants to hear of what a storage could not do.
@@ -51,6 +56,15 @@ impl OnStorageError {
 impl Core {
     pub(crate) fn is_opted_out(&self) -> bool {
         self.opted_out.load(Ordering::Relaxed)
+    }
+
+    /// From now on nobody takes part, and no settings are looked for.
+    pub(crate) fn opt_out(&self) {
+        self.opted_out.store(true, Ordering::Relaxed);
+        #[cfg(feature = "network")]
+        if let Some(polling) = &self.polling {
+            polling.stop();
+        }
     }
 
     pub(crate) fn send(&self, event: &Event<'_, '_>) {

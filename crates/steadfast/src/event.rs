@@ -1,7 +1,7 @@
 //! Where events go. What the collector should hear of is the engine's to say; how it gets there is a sink's.
 //!
 //! Here are two sinks that stay on this machine: [`MemoryEvents`], for tests, and [`NdjsonEvents`], a file of JSON lines.
-//! With the feature `events` there is a third, `Collector`, which sends them where the
+//! With the feature `network` there is a third, `Collector`, which sends them where the
 //! official SDK does; give the client a clone of it, and keep one to flush.
 
 use std::fs::{File, OpenOptions};
@@ -15,7 +15,7 @@ use steadfast_engine::event::Conversion;
 use steadfast_engine::settings::Id;
 use steadfast_engine::{Event, Revenue};
 
-#[cfg(feature = "events")]
+#[cfg(feature = "network")]
 pub use steadfast_events::{
     BackOff, Batching, Collector, CollectorBuilder, Counters, Delivery, Endpoint, EndpointError, FlushError, LostBy,
     Sender,
@@ -36,7 +36,7 @@ impl<S: EventSink + ?Sized> EventSink for std::sync::Arc<S> {
     }
 }
 
-#[cfg(feature = "events")]
+#[cfg(feature = "network")]
 impl EventSink for Collector {
     fn send(&self, event: &Event<'_, '_>) {
         Collector::send(self, event);

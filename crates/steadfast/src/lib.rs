@@ -12,6 +12,8 @@ pub mod line;
 pub mod nonblocking;
 mod own_writes;
 mod queue;
+#[cfg(feature = "network")]
+mod settings_source;
 #[cfg(feature = "layers")]
 mod storage_config;
 
@@ -22,6 +24,8 @@ pub use event::EventSink;
 pub use nonblocking::Client;
 pub use own_writes::Memory;
 pub use queue::Unfinished;
+#[cfg(feature = "network")]
+pub use settings_source::{FetchError, Poll, SettingsSource};
 #[cfg(feature = "layers")]
 pub use storage_config::StorageConfig;
 
@@ -32,3 +36,8 @@ pub use steadfast_storage as storage;
 #[cfg(doctest)]
 #[doc = include_str!("../../../docs/storage.md")]
 mod document_on_storages {}
+
+/// The programs in `docs/network.md`.
+#[cfg(all(doctest, feature = "network"))]
+#[doc = include_str!("../../../docs/network.md")]
+mod document_on_the_network {}

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use steadfast_engine::verb::{self, Push, TrackTarget, Tracking};
@@ -148,7 +147,7 @@ impl Client {
     /// From now on nobody gets a variation, and nothing is looked up, kept, sent or shown (spec API-70). What was handed
     /// over before goes its way.
     pub fn opt_out(&self) {
-        self.core.opted_out.store(true, Ordering::Relaxed);
+        self.core.opt_out();
     }
 
     /// See [`verb::activate`].

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use steadfast_engine::settings::Id;
 
-use crate::event::{Account, Event, What};
+use crate::event::{Account, Event, Stamp, What};
 
 pub use batch::{batch, entries_of};
 use query::Query;
@@ -73,6 +73,20 @@ pub fn request(event: &Event, sender: &Sender) -> Request {
         What::Properties(properties) if properties.len() == 1 => single::properties(event, properties, sender),
         What::Converted(_) | What::Properties(_) => batch(&event.account, [event], sender),
     }
+}
+
+/// The request for the settings of an account (spec EVT-70): the server has them for whoever has the key. Data residency
+/// does not go for it (quirk Q-140).
+#[must_use]
+pub fn settings(account: &str, sdk_key: &str, sender: &Sender, stamp: Stamp) -> Request {
+    let mut query = Query::of("/server-side/settings".to_owned());
+    query.add("a", account);
+    query.add("i", sdk_key);
+    query.add("r", &stamp.random().to_string());
+    query.add("platform", "server");
+    query.add("sdk", &sender.name);
+    query.add("sdk-v", &sender.version);
+    Request { method: Method::Get, path: query.done(), headers: Vec::new(), body: None }
 }
 
 /// The path of a call, behind the account's prefix.

@@ -1,4 +1,4 @@
-//! A collector on this machine, which writes down what it is sent and answers as it is told to.
+//! A collector on this machine, which writes down what it is sent and answers as it is told to; also a server of settings.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,13 +33,17 @@ pub struct Reply {
     pub retry_after: Option<String>,
     /// So long nothing is said.
     pub delay: Duration,
+    /// `ETag`
+    pub etag: Option<String>,
+    /// The content: no JSON, unless told otherwise, as any 2xx says that it is taken.
+    pub body: String,
 }
 
 impl Reply {
     /// At once.
     #[must_use]
     pub fn status(status: u16) -> Reply {
-        Reply { status, retry_after: None, delay: Duration::ZERO }
+        Reply { status, retry_after: None, delay: Duration::ZERO, etag: None, body: "taken".to_owned() }
     }
 }
 
@@ -154,5 +158,8 @@ async fn answer(inside: &Inside, method: &Method, uri: &Uri, headers: &HeaderMap
     if let Some(after) = reply.retry_after {
         response = response.header("Retry-After", after);
     }
-    response.body(Body::from("{}")).expect("a response")
+    if let Some(etag) = reply.etag {
+        response = response.header("ETag", etag);
+    }
+    response.body(Body::from(reply.body)).expect("a response")
 }

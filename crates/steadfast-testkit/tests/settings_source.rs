@@ -1,0 +1,192 @@
+//! Settings from a real server on this machine, which has good ones, bad ones, or none.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use steadfast::blocking::Client;
+use steadfast::engine::{Options, Settings};
+use steadfast::event::{BackOff, Endpoint};
+use steadfast::{FetchError, Poll, SettingsSource};
+use steadfast_testkit::servers::{Arrived, LocalCollector, Reply};
+
+/// What no machine needs, however busy.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const SDK_KEY: &str = "secret-sdk-key";
+
+/// Settings in which everybody gets this variation of `ab`, unless it is nobody's.
+fn file(account: u32, variation: &str) -> String {
+    let file = json!({"accountId": account, "sdkKey": SDK_KEY, "version": 1, "campaigns": [{
+        "id": 1, "key": "ab", "type": "VISUAL_AB", "status": "RUNNING", "percentTraffic": 100, "segments": {}, "goals": [],
+        "variations": [{"id": 1, "name": variation, "weight": 100}]}]});
+    file.to_string()
+}
+
+fn answered(status: u16, body: &str) -> Reply {
+    Reply { body: body.to_owned(), ..Reply::status(status) }
+}
+
+fn endpoint(url: String) -> Endpoint {
+    Endpoint { url, connect: PATIENCE, answer: PATIENCE }
+}
+
+fn vwo(server: &LocalCollector) -> SettingsSource {
+    SettingsSource::vwo("60781", SDK_KEY, &endpoint(server.url())).unwrap()
+}
+
+fn until(mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < PATIENCE, "it never came to that");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn variation(client: &Client) -> Option<String> {
+    let decision = client.activate("ab", "Ashley", Options::NONE).unwrap();
+    decision.variation().map(|variation| variation.name().to_owned())
+}
+
+#[test]
+fn settings_are_fetched_as_the_reference_fetches_them() {
+    let server = LocalCollector::start();
+    server.answer(|_| answered(200, &file(60781, "Green")));
+    let settings = vwo(&server).fetch_blocking().unwrap();
+    assert_eq!(settings.account().as_str(), "60781");
+    let path = server.arrived()[0].path.clone();
+    assert!(path.starts_with(&format!("/server-side/settings?a=60781&i={SDK_KEY}&r=0.")), "{path}");
+    assert!(path.ends_with(concat!("&platform=server&sdk=steadfast&sdk-v=", env!("CARGO_PKG_VERSION"))), "{path}");
+    // Also inside a runtime, where nobody may wait.
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async { vwo(&server).fetch_blocking() }).unwrap();
+}
+
+#[tokio::test]
+async fn what_is_no_settings_is_said_to_be_none() {
+    let server = LocalCollector::start();
+    let whole = file(60781, "Green");
+    let truncated = whole[..whole.len() / 2].to_owned();
+    let large = " ".repeat(50 << 20);
+    for (reply, said) in [
+        (answered(400, r#"{"message":"Invalid api key"}"#), "account and SDK key"),
+        (answered(500, &whole), "answered 500"),
+        (answered(200, ""), "no settings"),
+        (answered(200, &truncated), "ends too early"),
+        (answered(200, "<html><body>Log in</body></html>"), "not JSON"),
+        (answered(200, r#"{"accountId": 60781, "message": "hello"}"#), "no list of campaigns"),
+        (answered(200, &file(7, "Green")), "account 7, and not of 60781"),
+        (answered(200, &large), "larger than"),
+    ] {
+        server.answer(move |_| reply.clone());
+        let error = vwo(&server).fetch().await.unwrap_err();
+        assert!(error.to_string().contains(said), "{error}");
+        assert!(!format!("{error} {error:?}").contains(SDK_KEY), "{error:?}");
+    }
+    let (url, port) = (server.url(), server.port());
+    drop(server);
+    let nobody = SettingsSource::url(&endpoint(format!("{url}/settings.json")), None).unwrap();
+    assert!(matches!(nobody.fetch().await, Err(FetchError::Unreachable)), "{port}");
+    let error = SettingsSource::file("no-such-file.json").fetch().await.unwrap_err();
+    assert!(matches!(error, FetchError::File(_)), "{error}");
+}
+
+#[tokio::test]
+async fn an_answer_that_never_ends_is_given_up() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let (mut peer, _) = listener.accept().unwrap();
+        let mut sent = peer.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{");
+        while sent.is_ok() {
+            std::thread::sleep(Duration::from_millis(10));
+            sent = peer.write_all(b"                ");
+        }
+    });
+    let endpoint = Endpoint { url, answer: Duration::from_millis(300), ..Endpoint::default() };
+    let start = Instant::now();
+    let fetched = SettingsSource::vwo("60781", SDK_KEY, &endpoint).unwrap().fetch().await;
+    assert!(matches!(fetched, Err(FetchError::Unreachable)));
+    assert!(start.elapsed() < PATIENCE / 2, "{:?}", start.elapsed());
+}
+
+#[test]
+fn what_is_bad_changes_nothing_and_what_is_good_is_put_in_force() {
+    let server = LocalCollector::start();
+    let (asked, told) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
+    let count = Arc::clone(&asked);
+    let bad = [
+        answered(500, "out of order"),
+        answered(200, ""),
+        answered(200, "<html></html>"),
+        answered(200, r#"{"accountId": 60781}"#),
+        answered(200, &file(7, "Red")),
+        answered(200, &file(60781, "Red")[..40]),
+    ];
+    let many = bad.len();
+    server.answer(move |_| match count.fetch_add(1, Ordering::SeqCst) {
+        number if number < bad.len() => bad[number].clone(),
+        _ => answered(200, &file(60781, "Green")),
+    });
+    let listening = Arc::clone(&told);
+    let poll = Poll::every(Duration::from_secs(1), vwo(&server))
+        .back_off(BackOff { first: Duration::from_millis(5), longest: Duration::from_millis(20) })
+        .on_change(move |before, new| {
+            let of = |settings: &Settings| settings.campaigns()[0].variations()[0].name().to_owned();
+            listening.lock().unwrap().push((of(before), of(new)));
+        });
+    let first = Arc::new(Settings::parse(&file(60781, "Blue")).unwrap());
+    let client = Client::builder(first).poll(poll).build();
+    until(|| {
+        let in_force = variation(&client);
+        // As long as it has only seen bad ones.
+        assert!(in_force.as_deref() == Some("Blue") || asked.load(Ordering::SeqCst) > many, "{in_force:?}");
+        in_force.as_deref() == Some("Green")
+    });
+    // The same once more is nothing new.
+    let before = asked.load(Ordering::SeqCst);
+    until(|| asked.load(Ordering::SeqCst) >= before + 2);
+    assert_eq!(*told.lock().unwrap(), [("Blue".to_owned(), "Green".to_owned())]);
+}
+
+#[test]
+fn what_has_not_changed_is_not_sent_again_and_who_opts_out_asks_no_more() {
+    let server = LocalCollector::start();
+    server.answer(|arrived: &Arrived| {
+        let knows = arrived.headers.iter().any(|(name, value)| name == "if-none-match" && value == "\"one\"");
+        if knows {
+            answered(304, "")
+        } else {
+            Reply { etag: Some("\"one\"".to_owned()), ..answered(200, &file(60781, "Green")) }
+        }
+    });
+    let first = Arc::new(Settings::parse(&file(60781, "Blue")).unwrap());
+    let client = Client::builder(first).poll(Poll::every(Duration::ZERO, vwo(&server))).build();
+    until(|| variation(&client).as_deref() == Some("Green"));
+    until(|| server.arrived().len() >= 2);
+    assert!(server.arrived()[1].headers.iter().any(|(name, _)| name == "if-none-match"));
+    client.opt_out();
+    // One may be under way.
+    std::thread::sleep(Duration::from_millis(100));
+    let asked = server.arrived().len();
+    std::thread::sleep(Duration::from_millis(2_500));
+    assert_eq!(server.arrived().len(), asked);
+}
+
+#[test]
+fn a_file_is_looked_at_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings.json");
+    std::fs::write(&path, file(60781, "Blue")).unwrap();
+    let source = SettingsSource::file(&path);
+    let poll = Poll::every(Duration::ZERO, source.clone());
+    let client = Client::builder(source.fetch_blocking().unwrap()).poll(poll).build();
+    assert_eq!(variation(&client).as_deref(), Some("Blue"));
+    std::fs::write(&path, file(60781, "Green")).unwrap();
+    until(|| variation(&client).as_deref() == Some("Green"));
+}

@@ -1,0 +1,336 @@
+//! Settings from where they are kept: fetched at the start, and looked at again and again while the client goes on.
+
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use steadfast_engine::Settings;
+use steadfast_engine::settings::{Id, SettingsError};
+use steadfast_events::event::Stamp;
+use steadfast_events::http::{GetError, Got, Http};
+use steadfast_events::wire::{self, Method, Request};
+use steadfast_events::{BackOff, Endpoint, EndpointError, Sender};
+use tokio::sync::Notify;
+
+use crate::in_force::InForce;
+
+/// No settings file is as large: 32 MiB. What is beyond is not read.
+const MOST: usize = 32 << 20;
+
+/// Where settings are kept.
+#[derive(Debug, Clone)]
+pub struct SettingsSource {
+    at: At,
+}
+
+#[derive(Clone)]
+enum At {
+    Vwo { http: Http, account: String, sdk_key: String, sender: Sender },
+    Url { http: Http, account: Option<String> },
+    File(PathBuf),
+}
+
+/// Why there are no settings to be had. It names neither the key of the environment nor a URL that may hold one.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// The server cannot be reached, or has not answered to its end in time.
+    Unreachable,
+    /// It answered with this status; VWO's with 400 where it does not know the key.
+    Status(u16),
+    /// What it has is larger than 32 MiB.
+    TooLarge,
+    /// The file cannot be read.
+    File(std::io::Error),
+    /// What is there are no settings.
+    NoSettings(SettingsError),
+    /// They have no list of campaigns, so nobody would get a variation under them.
+    NoCampaigns,
+    /// They are another account's.
+    OtherAccount {
+        /// Whose they are.
+        found: String,
+        /// Whose are wanted.
+        wanted: String,
+    },
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FetchError::Unreachable => formatter.write_str(
+                "the settings' server cannot be reached, or does not answer to its end in time: see the network and proxies",
+            ),
+            FetchError::Status(400) => {
+                formatter.write_str("the settings' server answered 400: see whether account and SDK key belong together")
+            }
+            FetchError::Status(status) => write!(formatter, "the settings' server answered {status}"),
+            FetchError::TooLarge => formatter.write_str("what the settings' server has is larger than 32 MiB"),
+            FetchError::File(error) => write!(formatter, "the settings file cannot be read: {error}"),
+            FetchError::NoSettings(error) => write!(formatter, "what was fetched are no settings: {error}"),
+            FetchError::NoCampaigns => formatter.write_str("what was fetched has no list of campaigns"),
+            FetchError::OtherAccount { found, wanted } => {
+                write!(formatter, "what was fetched are settings of account {found}, and not of {wanted}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for FetchError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            FetchError::File(error) => Some(error),
+            FetchError::NoSettings(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// It does not show the key.
+impl fmt::Debug for At {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            At::Vwo { account, .. } => formatter.debug_struct("Vwo").field("account", account).finish_non_exhaustive(),
+            At::Url { .. } => formatter.write_str("Url(..)"),
+            At::File(path) => formatter.debug_tuple("File").field(path).finish(),
+        }
+    }
+}
+
+/// What was fetched last: by this what is there is told to be the same.
+#[derive(Debug, Default)]
+struct Known {
+    etag: Option<String>,
+    text: String,
+}
+
+impl SettingsSource {
+    /// VWO's server, or a proxy of one's own before it (`getSettingsFile` of the reference).
+    ///
+    /// # Errors
+    /// When the endpoint's URL is none, or TLS cannot be set up.
+    pub fn vwo(
+        account: impl Into<String>,
+        sdk_key: impl Into<String>,
+        endpoint: &Endpoint,
+    ) -> Result<SettingsSource, EndpointError> {
+        let http = Http::new(endpoint)?;
+        let at = At::Vwo { http, account: account.into(), sdk_key: sdk_key.into(), sender: Sender::default() };
+        Ok(SettingsSource { at })
+    }
+
+    /// The file at a URL: [`Endpoint::url`] as a whole. Where it says which account's they must be, others are refused.
+    ///
+    /// # Errors
+    /// When the endpoint's URL is none, or TLS cannot be set up.
+    pub fn url(endpoint: &Endpoint, account: Option<&str>) -> Result<SettingsSource, EndpointError> {
+        let http = Http::new(endpoint)?;
+        Ok(SettingsSource { at: At::Url { http, account: account.map(str::to_owned) } })
+    }
+
+    /// A file of this machine.
+    pub fn file(path: impl AsRef<Path>) -> SettingsSource {
+        SettingsSource { at: At::File(path.as_ref().to_owned()) }
+    }
+
+    /// The settings that are there.
+    ///
+    /// # Errors
+    /// When they cannot be had, or are not what they should be. It ends within [`Endpoint::answer`].
+    pub async fn fetch(&self) -> Result<Arc<Settings>, FetchError> {
+        let fetched = self.fetch_new(&mut Known::default(), None).await?;
+        // Where nothing is known, nothing is the same.
+        fetched.ok_or(FetchError::Status(304))
+    }
+
+    /// The same, for a program that waits where it stands; also inside a runtime.
+    ///
+    /// # Errors
+    /// As for [`fetch`](Self::fetch), and [`FetchError::Unreachable`] when the system has no thread left.
+    pub fn fetch_blocking(&self) -> Result<Arc<Settings>, FetchError> {
+        // A runtime around the caller must not be asked to wait for another.
+        std::thread::scope(|scope| {
+            let waiting = std::thread::Builder::new().spawn_scoped(scope, || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.map_err(|_| FetchError::Unreachable)?.block_on(self.fetch())
+            });
+            let waiting = waiting.map_err(|_| FetchError::Unreachable)?;
+            waiting.join().unwrap_or(Err(FetchError::Unreachable))
+        })
+    }
+
+    /// What is there, if it is not what is known; then it is. An account is that of the settings in force.
+    async fn fetch_new(&self, known: &mut Known, account: Option<&Id>) -> Result<Option<Arc<Settings>>, FetchError> {
+        let (got, wanted) = match &self.at {
+            At::Vwo { http, account, sdk_key, sender } => {
+                let stamp = Stamp { milliseconds: 0, chance: RandomState::new().hash_one(0) };
+                let request = wire::settings(account, sdk_key, sender, stamp);
+                (get(http, &request, known).await?, Some(account.as_str()))
+            }
+            At::Url { http, account } => {
+                let request = Request { method: Method::Get, path: String::new(), headers: Vec::new(), body: None };
+                (get(http, &request, known).await?, account.as_deref())
+            }
+            At::File(path) => {
+                let body = std::fs::read(path).map_err(FetchError::File)?;
+                (Got { status: 200, etag: None, body }, None)
+            }
+        };
+        let text = match got.status {
+            200..=299 => String::from_utf8_lossy(&got.body),
+            304 => return Ok(None),
+            status => return Err(FetchError::Status(status)),
+        };
+        if !known.text.is_empty() && known.text == text {
+            known.etag = got.etag;
+            return Ok(None);
+        }
+        let settings = Settings::parse(&text).map_err(FetchError::NoSettings)?;
+        // What the reference takes at its word, and then answers nothing any more (spec SET-54).
+        if settings.campaigns().is_empty() && !has_campaigns(&text) {
+            return Err(FetchError::NoCampaigns);
+        }
+        let found = settings.account().as_str();
+        if let Some(wanted) = wanted.or(account.map(Id::as_str)).filter(|wanted| *wanted != found) {
+            return Err(FetchError::OtherAccount { found: found.to_owned(), wanted: wanted.to_owned() });
+        }
+        *known = Known { etag: got.etag, text: text.into_owned() };
+        Ok(Some(Arc::new(settings)))
+    }
+}
+
+async fn get(http: &Http, request: &Request, known: &Known) -> Result<Got, FetchError> {
+    http.get(request, known.etag.as_deref(), MOST).await.map_err(|error| match error {
+        GetError::TooLarge => FetchError::TooLarge,
+        _ => FetchError::Unreachable,
+    })
+}
+
+fn has_campaigns(text: &str) -> bool {
+    serde_json::from_str::<serde_json::Value>(text).is_ok_and(|settings| settings["campaigns"].is_array())
+}
+
+/// How settings are looked at again and again (`pollingInterval` of the reference).
+pub struct Poll {
+    pub(crate) source: SettingsSource,
+    pub(crate) interval: Duration,
+    pub(crate) back_off: BackOff,
+    pub(crate) listener: Option<Listener>,
+}
+
+type Listener = Box<dyn Fn(&Arc<Settings>, &Arc<Settings>) + Send + Sync>;
+
+impl Poll {
+    /// Looks there again after each of these intervals, a tenth more or less by chance, so that many servers do not ask at
+    /// one moment. At least a second.
+    #[must_use]
+    pub fn every(interval: Duration, source: SettingsSource) -> Poll {
+        let interval = interval.max(Duration::from_secs(1));
+        Poll { source, interval, back_off: BackOff::default(), listener: None }
+    }
+
+    /// The pauses after failures, as long as they are shorter than the interval.
+    #[must_use]
+    pub fn back_off(mut self, back_off: BackOff) -> Self {
+        self.back_off = back_off;
+        self
+    }
+
+    /// Is told of settings that were put in force, after those that were before.
+    #[must_use]
+    pub fn on_change(mut self, listener: impl Fn(&Arc<Settings>, &Arc<Settings>) + Send + Sync + 'static) -> Self {
+        self.listener = Some(Box::new(listener));
+        self
+    }
+}
+
+impl fmt::Debug for Poll {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Poll")
+            .field("source", &self.source)
+            .field("interval", &self.interval)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A thread that polls, until this is dropped.
+pub(crate) struct Polling(Arc<Notify>);
+
+impl Polling {
+    pub(crate) fn start(poll: Poll, settings: &Arc<InForce>) -> Polling {
+        let stop = Arc::new(Notify::new());
+        let (of_thread, settings) = (Arc::clone(&stop), Arc::downgrade(settings));
+        let thread = std::thread::Builder::new().name("steadfast-settings".to_owned()).spawn(move || {
+            match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime.block_on(async {
+                    tokio::select! {
+                        () = run(&poll, &settings) => {}
+                        () = of_thread.notified() => {}
+                    }
+                }),
+                Err(error) => {
+                    tracing::error!(%error, "settings are not polled: the system has nothing left to wait with")
+                }
+            }
+        });
+        if let Err(error) = thread {
+            tracing::error!(%error, "settings are not polled: the system has no thread left");
+        }
+        Polling(stop)
+    }
+
+    pub(crate) fn stop(&self) {
+        self.0.notify_one();
+    }
+}
+
+impl Drop for Polling {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Polls as long as the client is there. Settings that cannot be had, or are bad, change nothing: it is said once, and once
+/// more when they are good again.
+async fn run(poll: &Poll, settings: &Weak<InForce>) {
+    let chance = RandomState::new();
+    let (mut known, mut failures, mut rounds) = (Known::default(), 0_u32, 0_u64);
+    loop {
+        rounds += 1;
+        let by_chance = chance.hash_one(rounds);
+        #[expect(clippy::cast_precision_loss, reason = "chance needs no more digits")]
+        let interval = poll.interval.mul_f64(0.9 + 0.2 * (by_chance >> 40) as f64 / (1_u64 << 24) as f64);
+        let wait = if failures == 0 { interval } else { poll.back_off.pause(failures, by_chance).min(interval) };
+        tokio::time::sleep(wait).await;
+        let Some(account) = settings.upgrade().map(|in_force| in_force.settings().account().clone()) else { return };
+        match poll.source.fetch_new(&mut known, Some(&account)).await {
+            Ok(new) => {
+                if std::mem::take(&mut failures) > 0 {
+                    tracing::info!("settings can be had again");
+                }
+                let Some(new) = new else { continue };
+                let Some(in_force) = settings.upgrade() else { return };
+                let before = in_force.swap(&new);
+                drop(in_force);
+                tracing::info!(campaigns = new.campaigns().len(), "new settings are in force");
+                if let Some(listener) = &poll.listener {
+                    let told = std::panic::AssertUnwindSafe(|| listener(&before, &new));
+                    if std::panic::catch_unwind(told).is_err() {
+                        tracing::error!("the listener for settings panicked; they are in force");
+                    }
+                }
+            }
+            Err(error) => {
+                failures = failures.saturating_add(1);
+                if failures == 1 {
+                    tracing::warn!(%error, "the settings in force stay");
+                } else {
+                    tracing::debug!(%error, failures, "the settings in force stay");
+                }
+            }
+        }
+    }
+}
