@@ -26,6 +26,8 @@ enum Command {
     Validate(command::validate::Arguments),
     Simulate(command::simulate::Arguments),
     Batch(command::batch::Arguments),
+    #[command(name = "settings")]
+    SettingsFile(command::settings_file::Arguments),
     Storage(command::storage::Arguments),
 }
 
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Command::Validate(arguments) => command::validate::run(&arguments),
         Command::Simulate(arguments) => command::simulate::run(&arguments),
         Command::Batch(arguments) => command::batch::run(&arguments),
+        Command::SettingsFile(arguments) => command::settings_file::run(&arguments),
         Command::Storage(arguments) => command::storage::run(&arguments),
     };
     outcome.unwrap_or_else(|failure| {

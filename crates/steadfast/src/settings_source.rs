@@ -140,9 +140,18 @@ impl SettingsSource {
     /// # Errors
     /// When they cannot be had, or are not what they should be. It ends within [`Endpoint::answer`].
     pub async fn fetch(&self) -> Result<Arc<Settings>, FetchError> {
-        let fetched = self.fetch_new(&mut Known::default(), None).await?;
+        self.fetch_text().await.map(|(settings, _)| settings)
+    }
+
+    /// The same, and their text as it is there: to be kept, say, for a start without a network.
+    ///
+    /// # Errors
+    /// As for [`fetch`](Self::fetch).
+    pub async fn fetch_text(&self) -> Result<(Arc<Settings>, String), FetchError> {
+        let mut known = Known::default();
+        let fetched = self.fetch_new(&mut known, None).await?;
         // Where nothing is known, nothing is the same.
-        fetched.ok_or(FetchError::Status(304))
+        fetched.map(|settings| (settings, known.text)).ok_or(FetchError::Status(304))
     }
 
     /// The same, for a program that waits where it stands; also inside a runtime.
@@ -150,11 +159,19 @@ impl SettingsSource {
     /// # Errors
     /// As for [`fetch`](Self::fetch), and [`FetchError::Unreachable`] when the system has no thread left.
     pub fn fetch_blocking(&self) -> Result<Arc<Settings>, FetchError> {
+        self.fetch_text_blocking().map(|(settings, _)| settings)
+    }
+
+    /// The same, and their text as it is there: to be kept, say, for a start without a network.
+    ///
+    /// # Errors
+    /// As for [`fetch_blocking`](Self::fetch_blocking).
+    pub fn fetch_text_blocking(&self) -> Result<(Arc<Settings>, String), FetchError> {
         // A runtime around the caller must not be asked to wait for another.
         std::thread::scope(|scope| {
             let waiting = std::thread::Builder::new().spawn_scoped(scope, || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                runtime.map_err(|_| FetchError::Unreachable)?.block_on(self.fetch())
+                runtime.map_err(|_| FetchError::Unreachable)?.block_on(self.fetch_text())
             });
             let waiting = waiting.map_err(|_| FetchError::Unreachable)?;
             waiting.join().unwrap_or(Err(FetchError::Unreachable))

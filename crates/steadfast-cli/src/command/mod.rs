@@ -5,6 +5,7 @@ mod chunk;
 pub(crate) mod demo;
 pub(crate) mod explain;
 mod input;
+pub(crate) mod settings_file;
 pub(crate) mod simulate;
 mod split;
 pub(crate) mod storage;
