@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use steadfast_engine::{Answer, GoalList, Record};
 use steadfast_storage::bridge::Waited;
 use steadfast_storage::layer::write_behind::{
-    Counters, Journal, Unsent, WhenFull, WhenRefused, WriteBehind, WriteBehindOptions,
+    Counters, Journal, Unsent, WhenFull, WhenRefused, WriteBehind, WriteBehindOptions, erase_in_journal,
 };
 use steadfast_storage::{
     AsyncUserStorage, Claim, Condition, MemoryStorage, Merged, Outcome, StorageError, StorageErrorKind, UserStorage,
@@ -307,6 +307,45 @@ async fn where_there_is_no_room_a_write_is_rejected_or_waits_or_the_oldest_goes(
     storage.is(Mood::Up);
     parking.flush(PATIENCE).await.unwrap();
     assert_eq!(storage.records(), [numbered(3), numbered(5), numbered(6)]);
+}
+
+#[tokio::test]
+async fn one_write_drives_out_no_more_than_it_needs() {
+    // Too large for all the room.
+    let storage = Moody::new(Mood::Down);
+    let dropping = layer(&storage, WriteBehindOptions { bytes: 4_000, when_full: WhenFull::DropOldest, ..options() });
+    for number in 0..8 {
+        dropping.set(numbered(number)).await.unwrap();
+    }
+    let large = record("large", "A", &"g".repeat(5_000));
+    assert_eq!(dropping.set(large).await.unwrap_err().kind(), StorageErrorKind::Full);
+    assert_eq!((dropping.counters().pending, dropping.counters().dropped), (8, 0));
+
+    // More is in memory than has room, behind places that are there.
+    let folder = tempfile::tempdir().unwrap();
+    let journal = Journal::WhenFull(journal(&folder));
+    let full = WriteBehindOptions { claims: 10, journal, when_full: WhenFull::DropOldest, ..options() };
+    let dropping = layer(&storage, full);
+    for number in 0..21_usize {
+        let variation = if number.is_multiple_of(2) { "A" } else { "B" };
+        dropping.hand_over(vec![claim(record("u", variation, &format!("goal-{number}")))]).await[0].as_ref().unwrap();
+        assert_eq!(dropping.counters().dropped, u64::from(number == 20), "{number}: {dropping:?}");
+    }
+    assert_eq!((dropping.counters().pending, dropping.counters().dropped), (20, 1), "{dropping:?}");
+}
+
+#[tokio::test]
+async fn a_tombstone_whose_time_is_over_erases_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let storage = Moody::new(Mood::Up);
+    let always = WriteBehindOptions { journal: Journal::Always(journal(&folder)), ..options() };
+    layer(&storage, always.clone()).shutdown(PATIENCE).await.unwrap();
+    erase_in_journal(journal(&folder), "user-001", Duration::ZERO).unwrap();
+    storage.0.memory.set(numbered(1)).unwrap();
+    let began = layer(&storage, always);
+    began.flush(PATIENCE).await.unwrap();
+    assert!(began.get("user-001", "c").await.unwrap().is_some());
+    began.shutdown(PATIENCE).await.unwrap();
 }
 
 #[tokio::test]

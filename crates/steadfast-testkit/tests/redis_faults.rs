@@ -389,3 +389,85 @@ fn a_runtime_that_ends_takes_no_turn_with_it() {
         assert_eq!(storage.merge(first("after")).await.unwrap().outcome, Outcome::Claimed);
     });
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_behind_a_connection_that_says_nothing_goes_on_with_the_next() {
+    let server = Redis::start();
+    let (port, silence) = way_to(server.port(), Way::Silent).await;
+    let storage = RedisStorage::open(&format!("redis://127.0.0.1:{port}"), patient()).await.unwrap();
+    storage.set(Record::new("Ashley", "ab", "Control")).await.unwrap();
+    silence.store(true, Ordering::SeqCst);
+    let merge = |number: usize| {
+        let storage = storage.clone();
+        tokio::spawn(async move { storage.merge(first(&format!("user-{number}"))).await })
+    };
+    // Four are under way, and the others behind them.
+    let merges: Vec<_> = (0..10).map(merge).collect();
+    let start = Instant::now();
+    while !timeout(Duration::from_millis(50), storage.get("Ashley", "ab")).await.is_ok_and(|found| found.is_ok()) {
+        assert!(start.elapsed() < PATIENCE, "it is never made anew");
+    }
+    timeout(PATIENCE / 3, storage.merge(first("after"))).await.unwrap().unwrap();
+    let ended = async {
+        for merge in merges.into_iter().skip(4) {
+            merge.await.unwrap().unwrap();
+        }
+    };
+    timeout(PATIENCE / 3, ended).await.unwrap();
+}
+
+#[test]
+fn a_runtime_that_nobody_drives_keeps_no_others_waiting() {
+    let server = Redis::start();
+    let driven = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let storage = driven.block_on(RedisStorage::open(&server.url(), patient())).unwrap();
+    let merge = |user: String| {
+        let storage = storage.clone();
+        async move { storage.merge(first(&user)).await.map(drop) }
+    };
+    let mut undriven = Vec::new();
+    for round in 0..4 {
+        let _ = server.ask(&["CLIENT", "PAUSE", "300", "WRITE"]);
+        // Each of them has a turn, and returns from it into a runtime that does nothing more.
+        let turns: Vec<_> = (0..4)
+            .map(|number| {
+                let merged = merge(format!("turn-{round}-{number}"));
+                std::thread::spawn(move || {
+                    let own = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                    (own.block_on(merged), own)
+                })
+            })
+            .collect();
+        std::thread::sleep(Duration::from_millis(100));
+        let waiting = driven.spawn(join_all((0..8).map(|number| merge(format!("waiting-{round}-{number}")))));
+        for turn in turns {
+            let (merged, own) = turn.join().unwrap();
+            merged.unwrap();
+            undriven.push(own);
+        }
+        let waited = driven.block_on(async { timeout(PATIENCE / 2, waiting).await.unwrap() });
+        waited.unwrap().into_iter().for_each(|merged| merged.unwrap());
+    }
+}
+
+#[test]
+fn a_runtime_that_ends_takes_no_turn_of_another_with_it() {
+    let server = Redis::start();
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (one, other) = (runtime(), runtime());
+    let storage = other.block_on(RedisStorage::open(&server.url(), patient())).unwrap();
+    let _ = server.ask(&["CLIENT", "PAUSE", "1000", "WRITE"]);
+    for number in 0..4 {
+        let storage = storage.clone();
+        one.spawn(async move { storage.merge(first(&format!("turn-{number}"))).await });
+    }
+    std::thread::sleep(Duration::from_millis(100));
+    let waiting = other.spawn(join_all((0..10_000).map(|number| {
+        let storage = storage.clone();
+        async move { storage.merge(first(&format!("waiting-{number}"))).await }
+    })));
+    std::thread::sleep(Duration::from_millis(200));
+    drop(one);
+    let merged = other.block_on(async { timeout(PATIENCE, waiting).await.unwrap() }).unwrap();
+    assert!(merged.iter().all(Result::is_ok), "{:?}", merged.iter().find(|merged| merged.is_err()));
+}

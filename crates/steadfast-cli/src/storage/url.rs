@@ -41,8 +41,9 @@ pub(crate) struct Server {
     config: StorageConfig,
     /// Where it is, for people: without the user, the password and the options.
     place: String,
-    /// A checksum of what is left out but for passwords: of two storages at one place it tells which. None where nothing
-    /// is left out.
+    /// Whether that is all of the URL.
+    is_whole: bool,
+    /// A checksum of what is left out and matters to what is found there: of two storages at one place it tells which.
     rest: Option<u32>,
 }
 
@@ -92,7 +93,7 @@ impl StorageUrl {
 
     /// Whether what is shown of it is all of it: there is no user or password that is not repeated.
     pub(crate) fn is_shown_whole(&self) -> bool {
-        !matches!(self, StorageUrl::Server(server) if server.rest.is_some())
+        !matches!(self, StorageUrl::Server(server) if !server.is_whole)
     }
 
     /// Whether another process can go on reading through it where one has ended.
@@ -136,26 +137,29 @@ pub(crate) fn without_password(url: &str) -> String {
         return server.filter(|_| url.contains('@')).map_or_else(|| url.to_owned(), |scheme| format!("{scheme}…"));
     };
     let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
-    let host = place.split('/').next().unwrap_or_default();
-    let port = host.rsplit_once(':').map_or("", |(_, port)| port);
-    if options.contains('@')
-        || !host.contains('@') && !host.contains(']') && !port.bytes().all(|byte| byte.is_ascii_digit())
-    {
+    let hosts = place.split('/').next().unwrap_or_default();
+    let has_odd_port = |host: &str| {
+        let port = host.rsplit_once(':').map_or("", |(_, port)| port);
+        !host.contains(']') && !port.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    if options.contains('@') || !hosts.contains('@') && hosts.split(',').any(has_odd_port) {
         // What belongs to a password cannot be told.
         return format!("{scheme}://…");
     }
     format!("{scheme}://{}", place.rsplit_once('@').map_or(place, |(_, place)| place))
 }
 
-/// What [`without_password`] leaves out of a URL and matters to what is found there. A user of PostgreSQL does: their
-/// name may be that of the schema.
-fn left_out(url: &str) -> String {
+/// What a place leaves out of a URL and matters to what is found there. A user of PostgreSQL does: their name may be that
+/// of the schema.
+fn left_out(url: &str, place: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or_default();
-    let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
-    let user = place.rsplit_once('@').map_or("", |(user, _)| user);
+    let (hosts, options) = rest.split_once('?').unwrap_or((rest, ""));
+    let (user, hosts) = hosts.rsplit_once('@').unwrap_or(("", hosts));
     let user = user.split(':').next().filter(|_| scheme.starts_with("postgres")).unwrap_or_default();
+    // Where a place shows nothing, everything is left out.
+    let hosts = if place.ends_with('…') { hosts } else { "" };
     let options = options.split('&').filter(|option| !option.is_empty() && !option.contains("password"));
-    options.fold(user.to_owned(), |left_out, option| left_out + "&" + option)
+    options.fold(format!("{user}{hosts}"), |left_out, option| left_out + "&" + option)
 }
 
 /// Says that a file is not there, before opening it would make it.
@@ -221,8 +225,9 @@ impl FromStr for StorageUrl {
             )) => {
                 let config = StorageConfig::from_url(url).map_err(|error| error.to_string())?;
                 let place = without_password(url);
-                let rest = (place != url).then(|| crc32fast::hash(left_out(url).as_bytes()));
-                Ok(StorageUrl::Server(Box::new(Server { config, place, rest })))
+                let left_out = left_out(url, &place);
+                let rest = (!left_out.is_empty()).then(|| crc32fast::hash(left_out.as_bytes()));
+                Ok(StorageUrl::Server(Box::new(Server { config, is_whole: place == url, place, rest })))
             }
             None if matches!(url, "none" | "memory" | "embedded") => Err(format!("the colon is missing: {ACCEPTED}")),
             _ => Err(ACCEPTED.to_owned()),
@@ -257,6 +262,8 @@ mod tests {
             ("redis://app:sec?ret", "redis://…"),
             ("redis://here:6379/2", "redis://here:6379/2"),
             ("redis+cluster://a:1,b:2", "redis+cluster://a:1,b:2"),
+            ("redis+cluster://a:7000,b", "redis+cluster://a:7000,b"),
+            ("redis+sentinel://app:p@s1:26379,s2/prod", "redis+sentinel://s1:26379,s2/prod"),
             ("redis://[::1]:6379", "redis://[::1]:6379"),
             ("embedded:a@b?c.redb", "embedded:a@b?c.redb"),
             ("Ashley@example.com", "Ashley@example.com"),
@@ -297,6 +304,10 @@ mod tests {
         }
         assert_eq!(identity("redis://here:6379"), "redis://here:6379");
         assert_eq!(identity("redis://a@here"), identity("redis://b:c@here"));
+        assert_eq!(identity("redis://here"), identity("redis://default:x@here"));
+        // Of these nothing is shown.
+        let hidden = |host: &str| identity(&format!("postgres://{host}/db?password=p@ss"));
+        assert_ne!(hidden("one"), hidden("two"));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use redis::{
 
 use super::command::Call;
 use super::failure::{into_error, of_script, server_error};
+use super::gather::Gathered;
 use super::options::{RedisOptions, Target};
 use crate::error::StorageError;
 
@@ -40,6 +41,7 @@ struct Made {
     connection: Connection,
     since: Instant,
     pulse: Arc<Pulse>,
+    gathered: Arc<Gathered>,
 }
 
 /// What was heard on a connection.
@@ -71,13 +73,20 @@ pub(super) struct Link {
 
 /// A call that waits for its answer. Whoever has a shorter deadline than this drops it, and then it is all that shows that
 /// the connection is silent.
-struct Waiting<'l> {
+pub(super) struct Waiting<'l> {
     link: &'l Link,
     number: u64,
     pulse: Arc<Pulse>,
     answers: u64,
     since: Instant,
     is_answered: bool,
+}
+
+impl Waiting<'_> {
+    /// It has its answer.
+    pub(super) fn heard(mut self) {
+        self.is_answered = true;
+    }
 }
 
 impl Drop for Waiting<'_> {
@@ -237,6 +246,19 @@ impl Link {
         into_error(&self.target, error)
     }
 
+    /// The claims that wait for the connection there is.
+    pub(super) fn gathered(&self) -> Option<Arc<Gathered>> {
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.as_ref().map(|made| Arc::clone(&made.gathered))
+    }
+
+    /// Waits for the connection there is: where it gives up without having heard anything, the connection may be silent.
+    pub(super) fn watch(&self) -> Option<Waiting<'_>> {
+        let (number, _, pulse) = self.current()?;
+        let answers = pulse.answers.load(Ordering::Relaxed);
+        Some(Waiting { link: self, number, pulse, answers, since: Instant::now(), is_answered: false })
+    }
+
     /// What a caller is told who has waited too long.
     pub(super) fn late(&self) -> StorageError {
         self.error(timed_out(self.options.answer))
@@ -279,12 +301,15 @@ impl Link {
             || error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly)
     }
 
-    fn discard(&self, number: u64) {
+    pub(super) fn discard(&self, number: u64) {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         // The shards that answer share a Cluster's connection: it is not made anew all the time.
         let is_new = |made: &Made| self.is_cluster() && made.since.elapsed() < 2 * self.options.connect;
-        if current.as_ref().is_some_and(|made| made.number == number && !is_new(made)) {
-            *current = None;
+        if current.as_ref().is_some_and(|made| made.number == number && !is_new(made))
+            && let Some(made) = current.take()
+        {
+            drop(current);
+            made.gathered.give_up();
         }
     }
 
@@ -318,8 +343,9 @@ impl Link {
             let connection = connected?;
             making.made += 1;
             let (number, pulse) = (making.made, Arc::<Pulse>::default());
+            let (connected, gathered) = (connection.clone(), Arc::new(Gathered::new(number)));
             let made =
-                Made { number, connection: connection.clone(), since: Instant::now(), pulse: Arc::clone(&pulse) };
+                Made { number, connection: connected, since: Instant::now(), pulse: Arc::clone(&pulse), gathered };
             *link.current.lock().unwrap_or_else(PoisonError::into_inner) = Some(made);
             Ok((number, connection, pulse))
         });

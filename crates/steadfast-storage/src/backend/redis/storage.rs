@@ -11,7 +11,6 @@ use steadfast_engine::{Answer, Record};
 
 use super::command::{self, Before};
 use super::failure::flawed;
-use super::gather::Gathered;
 use super::link::Link;
 use super::options::{RedisOptions, Target};
 use super::scan::{self, Scans};
@@ -36,7 +35,6 @@ pub struct RedisStorage {
     /// What writes are sent on: where they wait for replicas, look-ups do not wait behind them.
     writing: Arc<Link>,
     scans: Arc<Scans>,
-    gathered: Arc<Gathered>,
 }
 
 impl RedisStorage {
@@ -54,7 +52,7 @@ impl RedisStorage {
         let target = Target::from_url(url)?;
         let link = Arc::new(Link::new(target.clone(), options.clone()));
         let writing = if options.replicas > 0 { Arc::new(Link::new(target, options)) } else { Arc::clone(&link) };
-        Ok(RedisStorage { link, writing, scans: Arc::default(), gathered: Arc::default() })
+        Ok(RedisStorage { link, writing, scans: Arc::default() })
     }
 
     /// The same, and sees at once whether it can be used: see [`check`](Self::check). Needs a tokio runtime around it.
@@ -169,8 +167,9 @@ impl RedisStorage {
         self.merge_of(&[claim]).await.pop().unwrap_or_else(none)
     }
 
-    pub(super) fn gathered(&self) -> &Gathered {
-        &self.gathered
+    /// What writes are sent on.
+    pub(super) fn writing(&self) -> &Link {
+        &self.writing
     }
 
     /// As long as a call may take.

@@ -118,7 +118,7 @@ impl World {
                 if self.journal_alone.contains(&place) {
                     self.journal.entry(place).or_default().push(operation);
                 } else {
-                    self.pending.put(&place, operation, None).expect("there is room");
+                    self.pending.put(1, &place, operation, None).expect("there is room");
                     self.pending.is_on_disk(&place);
                     self.journal.insert(place.clone(), self.pending.operations(&place));
                 }
@@ -328,7 +328,7 @@ fn while_the_storage_fails_one_send_at_a_time_tries_it_ever_more_rarely() {
     let mut now = Instant::now();
     for user in USERS {
         let place = Place { user: user.into(), campaign: "c".into() };
-        pending.put(&place, Operation::Set(Record::new(user, "c", "A")), None).expect("there is room");
+        pending.put(1, &place, Operation::Set(Record::new(user, "c", "A")), None).expect("there is room");
     }
     let mut pauses = Vec::new();
     for _ in 0..8 {

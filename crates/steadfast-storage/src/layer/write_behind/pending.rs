@@ -155,10 +155,16 @@ impl<W> Pending<W> {
     /// Takes an operation in. Of several for one place that can be one, one is kept.
     ///
     /// # Errors
-    /// When there is no room.
-    pub(super) fn put(&mut self, place: &Place, operation: Operation, waiter: Option<W>) -> Result<(), Box<NoRoom<W>>> {
+    /// When there is no room, nor so many times the room.
+    pub(super) fn put(
+        &mut self,
+        times: usize,
+        place: &Place,
+        operation: Operation,
+        waiter: Option<W>,
+    ) -> Result<(), Box<NoRoom<W>>> {
         let bytes = operation.bytes();
-        if !self.has_room(bytes, 1) && !self.makes_one(place, &operation, waiter.is_some()) {
+        if !self.has_room(bytes, times) && !self.makes_one(place, &operation, waiter.is_some()) {
             return Err(Box::new(NoRoom(operation, waiter)));
         }
         self.add(place, operation, waiter, bytes, false);
@@ -176,12 +182,15 @@ impl<W> Pending<W> {
         operation: Operation,
         waiter: Option<W>,
     ) -> Result<(), Box<NoRoom<W>>> {
-        let bytes = operation.bytes();
-        if !self.has(place) || !self.has_room(bytes, 2) {
+        if !self.has(place) {
             return Err(Box::new(NoRoom(operation, waiter)));
         }
-        self.add(place, operation, waiter, bytes, false);
-        Ok(())
+        self.put(2, place, operation, waiter)
+    }
+
+    /// Whether an operation has room where nothing else is.
+    pub(super) fn fits(&self, operation: &Operation) -> bool {
+        operation.bytes() <= self.rules.bytes
     }
 
     fn has_room(&self, bytes: usize, times: usize) -> bool {

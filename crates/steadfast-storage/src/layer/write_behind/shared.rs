@@ -182,6 +182,11 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
         let journal = journal.map(|(journal, found)| {
             behind = found.has_claims;
             for (user, until) in found.erased {
+                if until <= now_in_milliseconds() {
+                    // Its time is over: whoever comes by that name may be somebody new.
+                    drop(journal.erased(user));
+                    continue;
+                }
                 let left = Duration::from_millis(until.saturating_sub(now_in_milliseconds()));
                 pending.erase(&user, None, Instant::now() + left.min(A_YEAR));
             }
@@ -266,9 +271,11 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
             (None, None)
         };
         let mut given_way = false;
+        // What waits for places that are in memory may fill as much room again, so that one that gives way is enough.
+        let times = 1 + usize::from(self.journal.is_some());
         let mut left = NoRoom(operation, waiter);
         loop {
-            match state.pending.put(&place, left.0, left.1) {
+            match state.pending.put(if given_way { times } else { 1 }, &place, left.0, left.1) {
                 Ok(()) => break,
                 Err(again) => left = *again,
             }
@@ -282,8 +289,15 @@ impl<S: AsyncUserStorage + 'static> Shared<S> {
                 }
             }
             match self.options.when_full {
-                WhenFull::DropOldest if self.drop_oldest(&mut state) => given_way = true,
-                WhenFull::Reject | WhenFull::DropOldest => return Err(Refused::Error(full())),
+                // One that has no room where nothing else is drives nothing else out.
+                WhenFull::DropOldest if state.pending.fits(&left.0) && self.drop_oldest(&mut state) => given_way = true,
+                WhenFull::Reject | WhenFull::DropOldest => {
+                    drop(state);
+                    if given_way {
+                        self.tell(&full());
+                    }
+                    return Err(Refused::Error(full()));
+                }
                 WhenFull::Wait(_) => return Err(Refused::NoRoom(Box::new(left.0))),
             }
         }

@@ -81,6 +81,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         )));
     }
     let to = open(&arguments.to, if left.is_some() { Use::WhatIsThere } else { Use::ToKeep })?;
+    if let Some(left) = &left
+        && left.counts.copied > 0
+        && is_empty(&*to).map_err(|error| Failure::storage(&error))?
+    {
+        return Err(Failure::new(format!(
+            "what was copied before is gone: nothing is in `{}`: remove the state file to start over",
+            arguments.to
+        )));
+    }
     let mut copy = Copy {
         from: &*from,
         to: &*to,
@@ -103,6 +112,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::from(NOT_KEPT));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether nothing is stored there, as far as can be told.
+fn is_empty(storage: &dyn UserStorage) -> Result<bool, StorageError> {
+    let mut from = None;
+    loop {
+        let page = storage.scan(from.as_ref(), 1)?;
+        if !page.records.is_empty() || !page.damaged.is_empty() {
+            return Ok(false);
+        }
+        let Some(next) = page.next else { return Ok(true) };
+        from = Some(next);
+    }
 }
 
 /// Copying from where nothing can be, or onto itself.
