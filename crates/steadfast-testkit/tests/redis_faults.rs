@@ -390,7 +390,8 @@ fn a_runtime_that_ends_takes_no_turn_with_it() {
     });
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+// One thread, so that they begin in their order.
+#[tokio::test]
 async fn who_waits_behind_a_connection_that_says_nothing_goes_on_with_the_next() {
     let server = Redis::start();
     let (port, silence) = way_to(server.port(), Way::Silent).await;

@@ -151,15 +151,13 @@ pub(crate) fn without_password(url: &str) -> String {
 
 /// What a place leaves out of a URL and matters to what is found there. A user of PostgreSQL does: their name may be that
 /// of the schema.
-fn left_out(url: &str, place: &str) -> String {
+fn left_out(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or_default();
     let (hosts, options) = rest.split_once('?').unwrap_or((rest, ""));
-    let (user, hosts) = hosts.rsplit_once('@').unwrap_or(("", hosts));
+    let user = hosts.rsplit_once('@').map_or("", |(user, _)| user);
     let user = user.split(':').next().filter(|_| scheme.starts_with("postgres")).unwrap_or_default();
-    // Where a place shows nothing, everything is left out.
-    let hosts = if place.ends_with('…') { hosts } else { "" };
     let options = options.split('&').filter(|option| !option.is_empty() && !option.contains("password"));
-    options.fold(format!("{user}{hosts}"), |left_out, option| left_out + "&" + option)
+    options.fold(user.to_owned(), |left_out, option| left_out + "&" + option)
 }
 
 /// Says that a file is not there, before opening it would make it.
@@ -225,7 +223,7 @@ impl FromStr for StorageUrl {
             )) => {
                 let config = StorageConfig::from_url(url).map_err(|error| error.to_string())?;
                 let place = without_password(url);
-                let left_out = left_out(url, &place);
+                let left_out = left_out(url);
                 let rest = (!left_out.is_empty()).then(|| crc32fast::hash(left_out.as_bytes()));
                 Ok(StorageUrl::Server(Box::new(Server { config, is_whole: place == url, place, rest })))
             }
@@ -305,9 +303,6 @@ mod tests {
         assert_eq!(identity("redis://here:6379"), "redis://here:6379");
         assert_eq!(identity("redis://a@here"), identity("redis://b:c@here"));
         assert_eq!(identity("redis://here"), identity("redis://default:x@here"));
-        // Of these nothing is shown.
-        let hidden = |host: &str| identity(&format!("postgres://{host}/db?password=p@ss"));
-        assert_ne!(hidden("one"), hidden("two"));
     }
 
     #[test]
