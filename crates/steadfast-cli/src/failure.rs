@@ -41,6 +41,11 @@ impl Failure {
         Failure::new(error.to_string())
     }
 
+    /// The same, with more to be known.
+    pub(crate) fn with(self, more: &str) -> Self {
+        Failure { message: format!("{}; {more}", self.message), ..self }
+    }
+
     /// The exit status it ends the program with.
     pub(crate) fn status(&self) -> u8 {
         self.status

@@ -325,6 +325,24 @@ fn refused(server: &Redis) -> Vec<String> {
     objects.map(|pair| pair[1].to_owned()).collect()
 }
 
+#[tokio::test]
+async fn a_lone_server_as_documented_takes_writes_and_with_what_is_for_replicas_says_why_not() {
+    let document = include_str!("../../../docs/operations.md");
+    let blocks = document.split("```text\n").skip(1).map(|block| block.split("```").next().unwrap());
+    let of = |name: &str| {
+        let block = blocks.clone().find(|block| block.contains(name)).unwrap();
+        let lines = block.lines().filter(|line| !line.starts_with('#')).map(|line| line.split_once(' ').unwrap());
+        lines.flat_map(|(name, value)| [format!("--{name}"), value.to_owned()]).collect::<Vec<String>>()
+    };
+    let (lone, replicated) = (of("maxmemory-policy"), of("min-replicas-to-write"));
+    let start = |options: &[String]| Redis::start_with(&options.iter().map(String::as_str).collect::<Vec<_>>());
+    let server = start(&lone);
+    open(&server.url()).await.set(Record::new("Ashley", "ab", "Control")).await.unwrap();
+    let server = start(&[lone, replicated].concat());
+    let error = error_of(&server.url(), patient()).await;
+    check(&error, StorageErrorKind::Unavailable, &["min-replicas-to-write", "set it to 0 for a lone server"]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_documented_rights_are_enough() {
     let server = Redis::start();

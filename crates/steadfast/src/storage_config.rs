@@ -55,6 +55,10 @@ pub struct StorageConfig {
     pseudonym: Vec<PseudonymKey>,
     retention: Option<Duration>,
     replicas: u32,
+    #[cfg(feature = "redis")]
+    prefix: Option<String>,
+    #[cfg(feature = "redis")]
+    root_certificate: Option<Vec<u8>>,
     existing: bool,
     /// Where a server is, for people.
     name: Arc<str>,
@@ -115,6 +119,10 @@ impl StorageConfig {
             pseudonym: Vec::new(),
             retention: None,
             replicas: 0,
+            #[cfg(feature = "redis")]
+            prefix: None,
+            #[cfg(feature = "redis")]
+            root_certificate: None,
             existing: false,
             name: name.into(),
         })
@@ -162,6 +170,22 @@ impl StorageConfig {
         self
     }
 
+    /// In Redis, what all keys begin with: `steadfast:` unless told otherwise.
+    #[cfg(feature = "redis")]
+    #[must_use]
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = Some(prefix.into());
+        self
+    }
+
+    /// In Redis, the certificate that the server's is signed with, in PEM, where the system does not know it.
+    #[cfg(feature = "redis")]
+    #[must_use]
+    pub fn root_certificate(mut self, pem: Vec<u8>) -> Self {
+        self.root_certificate = Some(pem);
+        self
+    }
+
     /// In Redis, a write counts once so many replicas have it.
     #[must_use]
     pub fn replicas(mut self, replicas: u32) -> Self {
@@ -191,13 +215,16 @@ impl StorageConfig {
             }
             #[cfg(feature = "redis")]
             Place::Redis(url) => {
+                let default = steadfast_storage::RedisOptions::default();
                 let options = steadfast_storage::RedisOptions {
+                    prefix: self.prefix.clone().unwrap_or(default.prefix.clone()),
+                    root_certificate: self.root_certificate.clone(),
                     // What is late is given up by the layer; here is only what nobody waits for any more.
                     answer: self.look_up.max(self.write),
                     retention: self.retention,
                     replicas: self.replicas,
                     existing: self.existing,
-                    ..steadfast_storage::RedisOptions::default()
+                    ..default
                 };
                 let opened = in_time(steadfast_storage::RedisStorage::open(url, options)).await?;
                 Ok(self.over_server(opened, "redis"))

@@ -23,8 +23,8 @@ use crate::terminal::{print, print_json};
 ///
 /// Programs that keep writes back may still have some of the user, and would send them afterwards. A running one erases
 /// with its client (`Client::erase`), which also forgets what it remembers. What one that has ended left in its journal is
-/// forgotten with --journal, and the program erases the user once more when it next begins, for as long as 30 days from
-/// now. What waits there for others is left for it.
+/// forgotten with --journal, and the program erases the user once more when it next begins, for as long as 7 days from
+/// now. What waits there for others is left for it. The journal is first: it needs no server.
 ///
 /// A program that keeps pseudonyms stores users under other ids, which only it knows: without its key they are not found
 /// here. Erase such a user with its client, or with --journal, which it follows.
@@ -50,16 +50,20 @@ pub(super) struct Arguments {
 }
 
 /// So long does a journal tell the program that the user is to be erased.
-const KEEP: Duration = Duration::from_secs(30 * 24 * 3_600);
+const KEEP: Duration = Duration::from_secs(7 * 24 * 3_600);
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if let Some(journal) = &arguments.journal {
         refuse_missing_journal(journal)?;
     }
-    let storage = arguments.storage.open(Use::WhatIsThere)?;
     // The journal first: what is in it can be sent by nobody then.
     let waited = arguments.journal.as_deref().map(|journal| erase_in(journal, &arguments.user)).transpose()?;
-    let erased = storage.erase(&arguments.user).map_err(|error| Failure::stopped(&error))?;
+    let stays = |error: Failure| match &arguments.journal {
+        Some(_) => error.with("the journal has the erasing, and the program follows it when it begins"),
+        None => error,
+    };
+    let storage = arguments.storage.open(Use::WhatIsThere).map_err(stays)?;
+    let erased = storage.erase(&arguments.user).map_err(|error| stays(Failure::stopped(&error)))?;
     if arguments.json {
         let storage = arguments.storage.url.to_string();
         let mut report = json!({ "userId": arguments.user, "storage": storage, "erased": erased });

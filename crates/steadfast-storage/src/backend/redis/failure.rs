@@ -2,6 +2,7 @@
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use super::link::TOO_FEW_COPIES;
 use super::options::Target;
 use super::value::Flaw;
 use crate::error::{StorageError, StorageErrorKind};
@@ -54,6 +55,13 @@ pub(super) fn into_error(target: &Target, error: RedisError) -> StorageError {
             (Full, format!("{place} has no memory left: raise `maxmemory`, and keep its policy at `noeviction`"))
         }
         (_, Some("NOREPLICAS")) => (
+            Unavailable,
+            format!(
+                "{place} takes no writes while fewer replicas follow it than its `min-replicas-to-write` says: start them, or \
+                 set it to 0 for a lone server"
+            ),
+        ),
+        (_, Some(TOO_FEW_COPIES)) => (
             Unavailable,
             format!(
                 "{place} has not copied a write to as many replicas as it must be: it may be lost if the primary fails now; \

@@ -25,6 +25,9 @@ use crate::error::StorageError;
 /// A connection on which so long nothing is heard, while calls are given up, is made anew by the next call.
 const SILENCE: Duration = Duration::from_millis(250);
 
+/// The code of an error of ours: a write was made, and `WAIT` has not told of as many copies as are wanted.
+pub(super) const TOO_FEW_COPIES: &str = "TOOFEWCOPIES";
+
 /// No longer pause is made before a command is run once more that a Cluster has not done.
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
@@ -227,7 +230,7 @@ impl Link {
             }
         };
         let copies: u32 = from_redis_value(copies.extract_error()?)?;
-        if copies >= replicas { Ok(answer) } else { Err(make_extension_error("NOREPLICAS".to_owned(), None)) }
+        if copies >= replicas { Ok(answer) } else { Err(make_extension_error(TOO_FEW_COPIES.to_owned(), None)) }
     }
 
     /// For a part of the time there is, so that its answer is heard, whatever it is.
