@@ -5,6 +5,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -73,6 +74,8 @@ struct Shared {
     /// What the settings said of the account when something was last sent.
     account: Mutex<Option<Arc<Account>>>,
     chance: RandomState,
+    /// How many events were taken over.
+    sent: AtomicU64,
     listener: Option<Listener>,
     state: Mutex<State>,
     /// There is work for the thread.
@@ -149,6 +152,7 @@ impl CollectorBuilder {
             is_batch,
             account: Mutex::default(),
             chance,
+            sent: AtomicU64::new(0),
             listener,
             state: Mutex::new(state),
             work: Notify::new(),
@@ -179,12 +183,10 @@ impl Collector {
         let account = shared.account_of(settings_of(event));
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let milliseconds = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        let mut state = shared.state();
-        let number = state.dispatcher.taken_in();
-        drop(state);
+        let number = shared.sent.fetch_add(1, Ordering::Relaxed);
         let stamp = Stamp { milliseconds, chance: shared.chance.hash_one((milliseconds, number)) };
         let Some(event) = Event::of(event, account, stamp) else { return };
-        state = shared.state();
+        let mut state = shared.state();
         let put = state.dispatcher.put(event, Instant::now());
         let wake = match put {
             Ok(has_work) => has_work && std::mem::replace(&mut state.is_asleep, false),

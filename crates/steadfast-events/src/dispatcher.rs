@@ -316,12 +316,6 @@ impl Dispatcher {
         self.flushes.remove(&id);
     }
 
-    /// The number of events that were taken in.
-    #[must_use]
-    pub fn taken_in(&self) -> u64 {
-        self.next_number
-    }
-
     /// Whether nothing waits and nothing is under way.
     #[must_use]
     pub fn is_idle(&self) -> bool {
