@@ -143,6 +143,24 @@ fn a_copy_to_a_server_that_was_killed_goes_on_and_keeps_the_password_to_itself()
 }
 
 #[test]
+fn a_copy_does_not_go_on_where_what_was_copied_is_gone() {
+    let scratch = Scratch::new("copy-gone");
+    let (from, path) = (crowd(&scratch, MANY), scratch.path("to.redb"));
+    let (to, state) = (format!("embedded:{path}"), scratch.path("copy.json"));
+    kill_on_the_way(&from, &to, &state);
+    std::fs::remove_file(&path).unwrap();
+    copy(&from, &to, &["--resume", &state]).refuses(&["is gone with", "remove the state file"]);
+    assert!(!Path::new(&path).exists(), "nothing is made");
+    let server = Redis::start();
+    let (to, state) = (server.url(), scratch.path("other.json"));
+    kill_on_the_way(&from, &to, &state);
+    assert!(server.ask(&["FLUSHALL"]).contains("OK"));
+    copy(&from, &to, &["--resume", &state]).refuses(&["nothing is in `redis://", "remove the state file"]);
+    std::fs::remove_file(&state).unwrap();
+    assert_eq!(copy(&from, &to, &["--resume", &state]).status, 0);
+}
+
+#[test]
 fn a_server_that_cannot_be_read_on_is_read_from_the_start() {
     let scratch = Scratch::new("copy-from-redis");
     let server = Redis::start();
