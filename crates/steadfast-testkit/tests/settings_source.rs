@@ -62,6 +62,10 @@ fn settings_are_fetched_as_the_reference_fetches_them() {
     let path = server.arrived()[0].path.clone();
     assert!(path.starts_with(&format!("/server-side/settings?a=60781&i={SDK_KEY}&r=0.")), "{path}");
     assert!(path.ends_with(concat!("&platform=server&sdk=steadfast&sdk-v=", env!("CARGO_PKG_VERSION"))), "{path}");
+    let source = SettingsSource::url(&endpoint(format!("{}/ab.json?token=a%2Fb", server.url())), None).unwrap();
+    source.fetch_blocking().unwrap();
+    assert_eq!(server.arrived()[1].path, "/ab.json?token=a%2Fb");
+    assert!(!format!("{source:?}").contains("token"));
     // Also inside a runtime, where nobody may wait.
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async { vwo(&server).fetch_blocking() }).unwrap();

@@ -28,7 +28,7 @@ pub struct SettingsSource {
 #[derive(Clone)]
 enum At {
     Vwo { http: Http, account: String, sdk_key: String, sender: Sender },
-    Url { http: Http, account: Option<String> },
+    Url { http: Http, query: String, account: Option<String> },
     File(PathBuf),
 }
 
@@ -121,13 +121,17 @@ impl SettingsSource {
         Ok(SettingsSource { at })
     }
 
-    /// The file at a URL: [`Endpoint::url`] as a whole. Where it says which account's they must be, others are refused.
+    /// The file at a URL: [`Endpoint::url`] as a whole, with its query if there is one. Where it says which account's they must be, others are refused.
     ///
     /// # Errors
     /// When the endpoint's URL is none, or TLS cannot be set up.
     pub fn url(endpoint: &Endpoint, account: Option<&str>) -> Result<SettingsSource, EndpointError> {
-        let http = Http::new(endpoint)?;
-        Ok(SettingsSource { at: At::Url { http, account: account.map(str::to_owned) } })
+        let (file, query) = endpoint.url.split_once('?').map_or((&*endpoint.url, String::new()), |(file, query)| {
+            // Of a query each part is as it was given: it may be signed.
+            (file, format!("?{query}"))
+        });
+        let http = Http::new(&Endpoint { url: file.to_owned(), ..endpoint.clone() })?;
+        Ok(SettingsSource { at: At::Url { http, query, account: account.map(str::to_owned) } })
     }
 
     /// A file of this machine.
@@ -186,8 +190,8 @@ impl SettingsSource {
                 let request = wire::settings(account, sdk_key, sender, stamp);
                 (get(http, &request, known).await?, Some(account.as_str()))
             }
-            At::Url { http, account } => {
-                let request = Request { method: Method::Get, path: String::new(), headers: Vec::new(), body: None };
+            At::Url { http, query, account } => {
+                let request = Request { method: Method::Get, path: query.clone(), headers: Vec::new(), body: None };
                 (get(http, &request, known).await?, account.as_deref())
             }
             At::File(path) => {
