@@ -2,7 +2,7 @@
 
 use crate::bucket::VisitorId;
 use crate::decide::Decision;
-use crate::settings::{Campaign, Goal, Variation};
+use crate::settings::{Campaign, Goal, Settings, Variation};
 use crate::verb::{Push, Tracking};
 
 /// One call of the collector.
@@ -14,6 +14,18 @@ pub enum Event<'d, 'a> {
     Conversion(&'d Tracking<'a>),
     /// A visitor has these properties (`push`).
     Push(&'d Push<'a>),
+}
+
+impl Event<'_, '_> {
+    /// The settings that were in force.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        match self {
+            Event::Impression(impression) => impression.decision.settings(),
+            Event::Conversion(tracking) => tracking.request().settings(),
+            Event::Push(push) => push.settings(),
+        }
+    }
 }
 
 /// A visitor was shown a variation.

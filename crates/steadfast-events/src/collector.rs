@@ -180,7 +180,7 @@ impl Collector {
     /// Takes an event over. It waits for nothing; what has no room is lost, and told.
     pub fn send(&self, event: &event::Event<'_, '_>) {
         let shared = &self.0.0;
-        let account = shared.account_of(settings_of(event));
+        let account = shared.account_of(event.settings());
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let milliseconds = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
         let number = shared.sent.fetch_add(1, Ordering::Relaxed);
@@ -358,14 +358,6 @@ impl Drop for Present {
     }
 }
 
-fn settings_of<'e>(event: &'e event::Event<'_, '_>) -> &'e Settings {
-    match event {
-        event::Event::Impression(impression) => impression.decision().settings(),
-        event::Event::Conversion(tracking) => tracking.request().settings(),
-        event::Event::Push(push) => push.settings(),
-    }
-}
-
 /// Sends until nobody does any more.
 async fn run(shared: &Arc<Shared>) {
     let mut calls: JoinSet<()> = JoinSet::new();
@@ -405,7 +397,7 @@ async fn run(shared: &Arc<Shared>) {
     }
 }
 
-/// A parcel is answered, whatever becomes of the call.
+/// A parcel is answered, whatever the call comes to.
 async fn send(shared: &Arc<Shared>, parcel: Parcel) {
     let outcome = match parcel.request(&shared.sender, shared.is_batch) {
         Some(request) => shared.http.send(&request).await,

@@ -230,13 +230,13 @@ impl Dispatcher {
         }
         self.entries -= events.iter().map(|(_, event)| wire::entries_of(event)).sum::<usize>();
         self.since = if self.waiting.is_empty() { None } else { Some(now) };
-        Some(self.parcel(events, 0))
+        Some(self.parcel(events))
     }
 
-    fn parcel(&mut self, events: Vec<(u64, Event)>, attempts: u32) -> Parcel {
+    fn parcel(&mut self, events: Vec<(u64, Event)>) -> Parcel {
         let number = self.next_parcel;
         self.next_parcel += 1;
-        Parcel { number, attempts, events }
+        Parcel { number, attempts: 0, events }
     }
 
     /// What came of a parcel. The events that are lost by it.
@@ -264,7 +264,7 @@ impl Dispatcher {
         match outcome {
             Outcome::TooLarge if parcel.events.len() > 1 => {
                 let half = parcel.events.split_off(parcel.events.len() / 2);
-                let half = self.parcel(half, 0);
+                let half = self.parcel(half);
                 self.again.insert((now, parcel.number), parcel);
                 self.again.insert((now, half.number), half);
                 Vec::new()
@@ -284,8 +284,7 @@ impl Dispatcher {
         self.counters.lost += parcel.events.len() as u64;
         let settle = |(number, event)| {
             self.open.remove(&number);
-            for (until, lost) in self.flushes.values_mut().filter(|(until, _)| number < *until) {
-                debug_assert!(number < *until);
+            for (_, lost) in self.flushes.values_mut().filter(|(until, _)| number < *until) {
                 lost.events += 1;
             }
             event

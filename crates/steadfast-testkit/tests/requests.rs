@@ -103,12 +103,7 @@ struct Told(Arc<Mutex<Vec<Event>>>);
 
 impl EventSink for Told {
     fn send(&self, event: &event::Event<'_, '_>) {
-        let settings = match event {
-            event::Event::Impression(impression) => impression.decision().settings(),
-            event::Event::Conversion(tracking) => tracking.request().settings(),
-            event::Event::Push(push) => push.settings(),
-        };
-        let account = Arc::new(Account::of(settings));
+        let account = Arc::new(Account::of(event.settings()));
         self.0.lock().unwrap().extend(Event::of(event, account, STAMP));
     }
 }

@@ -30,8 +30,9 @@ pub(super) fn run(arguments: &Arguments, url: &StorageUrl) -> Result<(), Failure
         return Err(Failure::new(format!("`{url}` is there: name a file that is not, which is removed at the end")));
     }
     let users = arguments.users.unwrap_or(USERS);
-    let written = EmbeddedStorage::open(path).map_err(|error| Failure::storage(&error));
-    let written = written.and_then(|storage| write(&storage, arguments, users));
+    let storage = EmbeddedStorage::open(path).map_err(|error| Failure::storage(&error))?;
+    let written = write(&storage, arguments, users);
+    drop(storage);
     let measured = written.and_then(|()| measure(path));
     let removed = std::fs::remove_file(path);
     let (grown, compact) = measured?;
