@@ -13,6 +13,9 @@ pub mod dispatcher;
 pub mod event;
 pub mod http;
 pub mod retry;
+#[expect(unused_imports, reason = "the collector keeps events in it next")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the collector keeps events in it next"))]
+pub mod spool;
 pub mod wire;
 
 pub use collector::{Collector, CollectorBuilder, FlushError, LostBy};
@@ -20,4 +23,5 @@ pub use dispatcher::{Batching, Counters, Delivery};
 pub use event::{Account, Event, Stamp};
 pub use http::{Endpoint, EndpointError};
 pub use retry::BackOff;
+pub use spool::{Spool, SpoolError};
 pub use wire::Sender;

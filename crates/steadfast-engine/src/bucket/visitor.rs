@@ -36,6 +36,19 @@ impl VisitorNamespace {
 }
 
 impl VisitorId {
+    /// The id that was written down as this text; `None` when it is not 32 digits as [`as_str`](Self::as_str) has them.
+    ///
+    /// ```
+    /// use steadfast_engine::bucket::VisitorId;
+    /// assert!(VisitorId::from_text("4C9BA81BAF53591488EB5FD5E66A98B9").is_some());
+    /// assert!(VisitorId::from_text("4c9ba81b-af53-5914-88eb-5fd5e66a98b9").is_none());
+    /// ```
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<VisitorId> {
+        let digits = <[u8; 32]>::try_from(text.as_bytes()).ok()?;
+        digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'A'..=b'F')).then_some(VisitorId(digits))
+    }
+
     /// The 32 digits.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -237,6 +237,12 @@ impl Settings {
 }
 
 impl Id {
+    /// An id that was written down outside of a settings file: its text, and whether it was a number there.
+    #[must_use]
+    pub fn new(text: impl Into<Box<str>>, is_number: bool) -> Id {
+        Id { text: text.into(), is_number }
+    }
+
     /// The id as a text, as it goes into seeds and requests.
     #[must_use]
     pub fn as_str(&self) -> &str {
