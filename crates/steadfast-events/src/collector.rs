@@ -2,7 +2,12 @@
 //!
 //! One thread, whether the program around is asynchronous or not: a runtime of somebody's may end, or be busy, and an event
 //! that was taken in is owed to neither. It runs as many calls side by side as [`Delivery::side_by_side`] says.
+//!
+//! With a [`Spool`] there is a second one (`keep.rs`), which writes to the disk, and hands over what is there.
 
+mod keep;
+
+use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +22,7 @@ use crate::dispatcher::{Counters, Delivery, Dispatcher, FlushId, Lost, Next, Par
 use crate::event::{Account, Event, Stamp};
 use crate::http::{Endpoint, EndpointError, Http};
 use crate::retry::Outcome;
+use crate::spool::{Log, Spool, SpoolError};
 use crate::wire::Sender;
 
 /// Told of events that are lost: so many, and why.
@@ -26,12 +32,46 @@ type Listener = Box<dyn Fn(&[Event], &LostBy) + Send + Sync>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LostBy {
-    /// There was no room for them.
+    /// There was no room for them: in memory, or in the spool.
     NoRoom,
     /// The collector will not have them: it answered with this status.
     Refused(u16),
-    /// They were tried as often as [`Delivery::attempts`] says.
+    /// They were tried as often as [`Delivery::attempts`] says, or [`Spool::attempts`] while others arrived.
     Attempts,
+}
+
+/// Why there is no collector.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The way to it cannot be used.
+    Endpoint(EndpointError),
+    /// Events cannot be kept.
+    Spool(SpoolError),
+    /// The system has no thread left.
+    Thread(std::io::Error),
+}
+
+impl std::fmt::Display for BuildError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            BuildError::Endpoint(error) => error.fmt(formatter),
+            BuildError::Spool(error) => error.fmt(formatter),
+            BuildError::Thread(error) => {
+                write!(formatter, "events cannot be kept: the system has no thread left: {error}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for BuildError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            BuildError::Endpoint(error) => error.source(),
+            BuildError::Spool(error) => error.source(),
+            BuildError::Thread(error) => Some(error),
+        }
+    }
 }
 
 /// Why a flush did not get everything there.
@@ -40,6 +80,8 @@ pub enum LostBy {
 pub enum FlushError {
     /// So many of its events were lost.
     Lost(u64),
+    /// So many are in memory alone: the disk failed. They are still sent.
+    NotKept(u64),
     /// The time was up; what is left goes on.
     TimedOut,
 }
@@ -48,9 +90,10 @@ impl std::fmt::Display for FlushError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             FlushError::Lost(events) => write!(formatter, "{events} events were lost: the collector did not take them"),
-            FlushError::TimedOut => {
-                formatter.write_str("the collector does not have all events yet: they are still sent")
+            FlushError::NotKept(events) => {
+                write!(formatter, "{events} events are not on disk, which failed: they are still sent from memory")
             }
+            FlushError::TimedOut => formatter.write_str("not all events are there yet: they are still sent"),
         }
     }
 }
@@ -60,7 +103,8 @@ impl std::error::Error for FlushError {}
 /// Sends events to a collector. It may be cloned; all of them are one.
 ///
 /// When the last one is dropped what waits is given as long as [`Collector::AT_THE_END`]: [`flush`](Self::flush) it before
-/// where that matters.
+/// where that matters. With a [`Spool`] what is not sent by then is sent by who opens it next; dropping the last one waits
+/// until the disk has what was taken over, [`Collector::AT_THE_END`] at most.
 #[derive(Clone)]
 pub struct Collector(Arc<Handle>);
 
@@ -80,9 +124,13 @@ struct Shared {
     state: Mutex<State>,
     /// There is work for the thread.
     work: Notify,
-    /// Something was settled.
+    /// Something was settled, or is kept.
     settled: Notify,
     settled_for_threads: Condvar,
+    /// There is work for the thread that keeps.
+    keep: Condvar,
+    /// Nothing is sent.
+    hold: bool,
 }
 
 struct State {
@@ -93,6 +141,30 @@ struct State {
     is_asleep: bool,
     /// Nobody sends any more; the thread ends when nothing is left, or then.
     closed: Option<Instant>,
+    /// What is kept on disk, if anything is.
+    kept: Option<Kept>,
+}
+
+/// How far events are on disk.
+struct Kept {
+    /// What was taken over and is not on disk yet, in order.
+    incoming: Vec<(u64, Event)>,
+    /// The first number of those that are written at this moment.
+    writing: Option<u64>,
+    /// What is on disk alone, from this number on.
+    unread: Option<u64>,
+    /// So many are on disk alone.
+    waiting: u64,
+    /// What the disk would not take, and is in memory.
+    in_memory_alone: BTreeSet<u64>,
+    /// So many may come before the disk has them.
+    room: usize,
+    /// So many are in memory at most, of those that are on disk.
+    window: usize,
+    /// The thread waits, and must be told.
+    is_asleep: bool,
+    /// It has ended.
+    is_over: bool,
 }
 
 /// How a collector is made.
@@ -100,6 +172,7 @@ pub struct CollectorBuilder {
     endpoint: Endpoint,
     delivery: Delivery,
     sender: Sender,
+    spool: Option<Spool>,
     listener: Option<Listener>,
 }
 
@@ -125,28 +198,44 @@ impl CollectorBuilder {
         self
     }
 
-    /// Is told of events that are lost, by the thread that sends or the caller whose event had no room.
+    /// Keeps events on disk until they are delivered. They are written before they are sent, by a thread of their own:
+    /// nobody who has an event waits for it. [`Collector::kept`] waits until they are there.
+    #[must_use]
+    pub fn spool(mut self, spool: Spool) -> Self {
+        self.spool = Some(spool);
+        self
+    }
+
+    /// Is told of events that are lost, by the threads that send and keep or the caller whose event had no room.
     #[must_use]
     pub fn on_lost(mut self, listener: impl Fn(&[Event], &LostBy) + Send + Sync + 'static) -> Self {
         self.listener = Some(Box::new(listener));
         self
     }
 
-    /// The collector. Nothing is connected to before the first event.
+    /// The collector. Nothing is connected to before the first event; where a spool has events of before, at once.
     ///
     /// # Errors
-    /// When its URL is none, or TLS cannot be set up.
-    pub fn build(self) -> Result<Collector, EndpointError> {
-        let CollectorBuilder { endpoint, delivery, mut sender, listener } = self;
-        let http = Http::new(&endpoint)?;
+    /// When its URL is none, TLS cannot be set up, or the spool cannot be opened: it is somebody else's, or the system will
+    /// not.
+    pub fn build(self) -> Result<Collector, BuildError> {
+        let CollectorBuilder { endpoint, delivery, mut sender, spool, listener } = self;
+        let http = Http::new(&endpoint).map_err(BuildError::Endpoint)?;
         let is_batch = delivery.batch.is_some();
         if is_batch && !sender.usage.iter().any(|(name, _)| *name == "eb") {
             sender.usage.insert(0, ("eb", "1".to_owned()));
         }
         let chance = RandomState::new();
-        let dispatcher = Dispatcher::new(delivery, chance.hash_one(0));
-        let state = State { dispatcher, is_running: false, is_asleep: false, closed: None };
-        Ok(Collector(Arc::new(Handle(Arc::new(Shared {
+        let log = spool.as_ref().map(Log::open).transpose().map_err(BuildError::Spool)?;
+        let kept = log.as_ref().map(|log| Kept::new(log, &delivery));
+        let dispatcher = match (&spool, &log) {
+            (Some(spool), Some(log)) => {
+                Dispatcher::of_kept(delivery, chance.hash_one(0), log.next_number(), spool.attempts)
+            }
+            _ => Dispatcher::new(delivery, chance.hash_one(0)),
+        };
+        let state = State { dispatcher, is_running: false, is_asleep: false, closed: None, kept };
+        let shared = Arc::new(Shared {
             http,
             sender,
             is_batch,
@@ -158,7 +247,13 @@ impl CollectorBuilder {
             work: Notify::new(),
             settled: Notify::new(),
             settled_for_threads: Condvar::new(),
-        })))))
+            keep: Condvar::new(),
+            hold: spool.is_some_and(|spool| spool.hold),
+        });
+        if let Some(log) = log {
+            keep::start(&shared, log).map_err(BuildError::Thread)?;
+        }
+        Ok(Collector(Arc::new(Handle(shared))))
     }
 }
 
@@ -173,6 +268,7 @@ impl Collector {
             endpoint: Endpoint::default(),
             delivery: Delivery::default(),
             sender: Sender::default(),
+            spool: None,
             listener: None,
         }
     }
@@ -187,6 +283,20 @@ impl Collector {
         let stamp = Stamp { milliseconds, chance: shared.chance.hash_one((milliseconds, number)) };
         let Some(event) = Event::of(event, account, stamp) else { return };
         let mut state = shared.state();
+        if let State { kept: Some(kept), dispatcher, .. } = &mut *state {
+            if kept.incoming.len() >= kept.room {
+                dispatcher.lost(u64::MAX);
+                drop(state);
+                return shared.tell(&[event], LostBy::NoRoom);
+            }
+            kept.incoming.push((dispatcher.number(), event));
+            let wake = std::mem::replace(&mut kept.is_asleep, false);
+            drop(state);
+            if wake {
+                shared.keep.notify_one();
+            }
+            return;
+        }
         let put = state.dispatcher.put(event, Instant::now());
         let wake = match put {
             Ok(has_work) => has_work && std::mem::replace(&mut state.is_asleep, false),
@@ -201,47 +311,42 @@ impl Collector {
             shared.work.notify_one();
         }
         if start {
-            self.start();
-        }
-    }
-
-    fn start(&self) {
-        let shared = Arc::clone(&self.0.0);
-        let thread = std::thread::Builder::new().name("steadfast-events".to_owned()).spawn(move || {
-            let present = Present(shared);
-            // No more than timers and sockets, for one thread.
-            match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                Ok(runtime) => runtime.block_on(run(&present.0)),
-                Err(error) => {
-                    tracing::error!(%error, "events cannot be sent: the system has nothing left to wait with")
-                }
-            }
-        });
-        if let Err(error) = thread {
-            tracing::error!(%error, "events cannot be sent: the system has no thread left");
-            self.0.0.state().is_running = false;
+            shared.start();
         }
     }
 
     /// Sends everything that was taken over by now without waiting for more, and waits until it is there, at most so long.
+    /// With a spool everything is also what was in it before; where nothing is sent ([`Spool::hold`]) it is
+    /// [`kept`](Self::kept).
     ///
     /// # Errors
     /// When some of it is lost, or not there in time.
     pub async fn flush(&self, deadline: Duration) -> Result<(), FlushError> {
         let shared = &self.0.0;
+        if shared.hold {
+            return self.kept(deadline).await;
+        }
         let id = shared.begin_flush();
-        let wait = async {
-            loop {
-                // Before looking: what is told from here on is heard.
-                let told = shared.settled.notified();
-                if let Some(result) = shared.state().dispatcher.flushed(id) {
-                    return result;
-                }
-                told.await;
-            }
-        };
-        let waited = tokio::time::timeout(deadline, wait).await;
-        shared.end_flush(id, waited.ok())
+        let waited = shared.wait(deadline, |state| state.flushed(id)).await;
+        shared.end_flush(id, waited)
+    }
+
+    /// Waits until the spool has on disk what was taken over by now, at most so long; without a spool it is there at once.
+    ///
+    /// # Errors
+    /// When some of it is in memory alone because the disk failed, or the time is up.
+    pub async fn kept(&self, deadline: Duration) -> Result<(), FlushError> {
+        let until = self.0.0.state().dispatcher.next_number();
+        self.0.0.wait(deadline, |state| state.kept(until)).await.unwrap_or(Err(FlushError::TimedOut))
+    }
+
+    /// The same, for a program that waits where it stands.
+    ///
+    /// # Errors
+    /// As for [`kept`](Self::kept).
+    pub fn kept_blocking(&self, deadline: Duration) -> Result<(), FlushError> {
+        let until = self.0.0.state().dispatcher.next_number();
+        self.0.0.wait_blocking(deadline, |state| state.kept(until)).unwrap_or(Err(FlushError::TimedOut))
     }
 
     /// The same, for a program that waits where it stands.
@@ -250,29 +355,23 @@ impl Collector {
     /// As for [`flush`](Self::flush).
     pub fn flush_blocking(&self, deadline: Duration) -> Result<(), FlushError> {
         let shared = &self.0.0;
-        let id = shared.begin_flush();
-        let start = Instant::now();
-        let mut state = shared.state();
-        loop {
-            if let Some(result) = state.dispatcher.flushed(id) {
-                drop(state);
-                return shared.end_flush(id, Some(result));
-            }
-            let Some(left) = deadline.checked_sub(start.elapsed()) else {
-                drop(state);
-                return shared.end_flush(id, None);
-            };
-            // A clock has an end that a duration has not.
-            let left = left.min(Duration::from_secs(3_600));
-            let waited = shared.settled_for_threads.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if shared.hold {
+            return self.kept_blocking(deadline);
         }
+        let id = shared.begin_flush();
+        let waited = shared.wait_blocking(deadline, |state| state.flushed(id));
+        shared.end_flush(id, waited)
     }
 
     /// What has been done so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.0.0.state().dispatcher.counters()
+        let state = self.0.0.state();
+        let mut counters = state.dispatcher.counters();
+        if let Some(kept) = &state.kept {
+            counters.pending += kept.waiting + kept.incoming.len() as u64;
+        }
+        counters
     }
 }
 
@@ -289,8 +388,55 @@ impl Drop for Handle {
         // Also what waits for a batch to be full.
         let id = state.dispatcher.flush();
         state.dispatcher.forget(id);
+        let until = state.dispatcher.next_number();
         drop(state);
         self.0.work.notify_one();
+        self.0.keep.notify_one();
+        // Without a spool there is nothing to wait for. What cannot be kept was told.
+        let _ = self.0.wait_blocking(Collector::AT_THE_END, |state| state.kept(until));
+    }
+}
+
+impl State {
+    /// What came of a flush, if it is over.
+    fn flushed(&mut self, id: FlushId) -> Option<Result<(), Lost>> {
+        let kept = self.kept.as_ref();
+        let not_handed_over = kept.and_then(|kept| kept.unread.into_iter().chain(kept.not_written()).min());
+        self.dispatcher.flushed(id, not_handed_over)
+    }
+
+    /// Whether what comes before this number is on disk; `None` as long as it may come there.
+    fn kept(&self, until: u64) -> Option<Result<(), FlushError>> {
+        let Some(kept) = &self.kept else { return Some(Ok(())) };
+        if kept.not_written().is_some_and(|number| number < until) && !kept.is_over {
+            return None;
+        }
+        let missing = kept.in_memory_alone.range(..until).filter(|number| self.dispatcher.is_open(**number));
+        let missing = missing.count() as u64;
+        Some(if missing == 0 { Ok(()) } else { Err(FlushError::NotKept(missing)) })
+    }
+}
+
+impl Kept {
+    fn new(log: &Log, delivery: &Delivery) -> Kept {
+        // Enough that what is read does not run out while it is sent.
+        let batch = delivery.batch.as_ref().map_or(0, |batch| batch.events.get().min(crate::Batching::MOST) * 4);
+        Kept {
+            incoming: Vec::new(),
+            writing: None,
+            unread: log.unread_from(),
+            waiting: log.open_events(),
+            in_memory_alone: BTreeSet::new(),
+            room: delivery.room.max(1),
+            window: batch.max(4_096).min(delivery.room.max(1)),
+            is_asleep: false,
+            is_over: false,
+        }
+    }
+
+    /// The first number of those that are not on disk yet.
+    fn not_written(&self) -> Option<u64> {
+        self.writing.or_else(|| self.incoming.first().map(|(number, _)| *number))
     }
 }
 
@@ -299,11 +445,59 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Starts the thread that sends.
+    fn start(self: &Arc<Self>) {
+        let shared = Arc::clone(self);
+        let thread = std::thread::Builder::new().name("steadfast-events".to_owned()).spawn(move || {
+            let present = Present(shared);
+            // No more than timers and sockets, for one thread.
+            match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime.block_on(run(&present.0)),
+                Err(error) => {
+                    tracing::error!(%error, "events cannot be sent: the system has nothing left to wait with")
+                }
+            }
+        });
+        if let Err(error) = thread {
+            tracing::error!(%error, "events cannot be sent: the system has no thread left");
+            self.state().is_running = false;
+        }
+    }
+
     fn account_of(&self, settings: &Settings) -> Arc<Account> {
         let mut account = self.account.lock().unwrap_or_else(PoisonError::into_inner);
         match &*account {
             Some(account) if account.is_of(settings) => Arc::clone(account),
             _ => Arc::clone(account.insert(Arc::new(Account::of(settings)))),
+        }
+    }
+
+    /// Waits for something to hold, at most so long.
+    async fn wait<T>(&self, deadline: Duration, mut holds: impl FnMut(&mut State) -> Option<T>) -> Option<T> {
+        let wait = async {
+            loop {
+                // Before looking: what is told from here on is heard.
+                let told = self.settled.notified();
+                if let Some(result) = holds(&mut self.state()) {
+                    return result;
+                }
+                told.await;
+            }
+        };
+        tokio::time::timeout(deadline, wait).await.ok()
+    }
+
+    fn wait_blocking<T>(&self, deadline: Duration, mut holds: impl FnMut(&mut State) -> Option<T>) -> Option<T> {
+        let start = Instant::now();
+        let mut state = self.state();
+        loop {
+            if let Some(result) = holds(&mut state) {
+                return Some(result);
+            }
+            // A clock has an end that a duration has not.
+            let left = deadline.checked_sub(start.elapsed())?.min(Duration::from_secs(3_600));
+            let waited = self.settled_for_threads.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -337,13 +531,25 @@ impl Shared {
     }
 
     fn answered(&self, parcel: Parcel, outcome: Outcome) {
-        let lost = self.state().dispatcher.answered(parcel, outcome, Instant::now());
+        let (lost, wake) = {
+            let mut state = self.state();
+            let lost = state.dispatcher.answered(parcel, outcome, Instant::now());
+            (lost, state.wakes_keeper())
+        };
+        if wake {
+            self.keep.notify_one();
+        }
         let why = match outcome {
             Outcome::Refused { status } => LostBy::Refused(status),
             Outcome::TooLarge => LostBy::Refused(413),
             Outcome::Delivered | Outcome::Later { .. } => LostBy::Attempts,
         };
         self.tell(&lost, why);
+        self.tell_waiting();
+    }
+
+    /// Whoever waits for something to be settled or kept looks again.
+    fn tell_waiting(&self) {
         self.settled.notify_waiters();
         self.settled_for_threads.notify_all();
     }
@@ -355,6 +561,8 @@ struct Present(Arc<Shared>);
 impl Drop for Present {
     fn drop(&mut self) {
         self.0.state().is_running = false;
+        // It lets go of the disk after this one.
+        self.0.keep.notify_one();
     }
 }
 
@@ -365,12 +573,14 @@ async fn run(shared: &Arc<Shared>) {
         let until = {
             let mut state = shared.state();
             let now = Instant::now();
+            // What is on disk is sent by who comes next; what is under way is still answered.
+            let is_left = state.kept.is_some() && state.closed.is_some();
             if let Some(end) = state.closed
-                && (state.dispatcher.is_idle() || end <= now)
+                && (state.dispatcher.is_idle() || is_left && calls.is_empty() || end <= now)
             {
                 return;
             }
-            match state.dispatcher.next(now) {
+            match if is_left { Next::Wait(None) } else { state.dispatcher.next(now) } {
                 Next::Send(parcel) => {
                     let shared = Arc::clone(shared);
                     calls.spawn(async move { send(&shared, parcel).await });

@@ -21,7 +21,9 @@ pub struct Delivery {
     pub side_by_side: usize,
     /// So many events are kept at most until they are delivered: 100,000 by default. What comes beyond is not kept.
     pub room: usize,
-    /// So often something is sent at most: 6 times by default, as the reference. Then it is lost, and told.
+    /// So often something is sent at most: 6 times by default, as the reference. Then it is lost, and told. With a
+    /// [spool](crate::Spool) nothing is lost because the collector is down, and [`attempts`](crate::Spool::attempts) of that
+    /// counts.
     pub attempts: u32,
     /// The pauses in between.
     pub back_off: BackOff,
@@ -58,6 +60,10 @@ impl Default for Delivery {
 pub struct Parcel {
     number: u64,
     attempts: u32,
+    /// Failures that are its own: others arrived since the one before.
+    own_failures: u32,
+    /// Events that were delivered when it failed last.
+    delivered_before: u64,
     events: Vec<(u64, Event)>,
 }
 
@@ -98,6 +104,11 @@ pub struct Lost {
 #[derive(Debug)]
 pub struct Dispatcher {
     rules: Delivery,
+    /// Events are kept elsewhere until they are settled: there is no end of attempts but for what is not accepted so often
+    /// while others are.
+    kept: Option<u32>,
+    /// Of events that are kept, those that were settled since this was asked last.
+    settled: Vec<u64>,
     waiting: VecDeque<(u64, Event)>,
     /// Entries that what waits makes in a batch.
     entries: usize,
@@ -141,6 +152,8 @@ impl Dispatcher {
         }
         Dispatcher {
             rules,
+            kept: None,
+            settled: Vec::new(),
             waiting: VecDeque::new(),
             entries: 0,
             since: None,
@@ -158,26 +171,77 @@ impl Dispatcher {
         }
     }
 
+    /// The same for events that are kept elsewhere until they are settled, the next of which has this number. What failed so
+    /// often while others arrived is lost.
+    #[must_use]
+    pub fn of_kept(rules: Delivery, chance: u64, next_number: u64, attempts: u32) -> Dispatcher {
+        Dispatcher { kept: Some(attempts), next_number, ..Dispatcher::new(rules, chance) }
+    }
+
+    /// The number of an event that is [handed over](Self::hand_over) later, or [lost](Self::lost).
+    pub fn number(&mut self) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        number
+    }
+
     /// Takes an event in; whether there is something to send now that was not before, or a time to send it at.
     ///
     /// # Errors
     /// The event, when there is no room: it is lost.
     pub fn put(&mut self, event: Event, now: Instant) -> Result<bool, Box<Event>> {
-        if self.open.len() >= self.rules.room.max(1) {
+        if !self.has_room() {
             self.counters.lost += 1;
             return Err(Box::new(event));
         }
-        let number = self.next_number;
-        self.next_number += 1;
+        let number = self.number();
+        Ok(self.hand_over(number, event, now))
+    }
+
+    /// The number that is given next.
+    #[must_use]
+    pub fn next_number(&self) -> u64 {
+        self.next_number
+    }
+
+    /// Whether one more event may be taken in.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.open.len() < self.rules.room.max(1)
+    }
+
+    /// Takes in the event of a number; as [`put`](Self::put), whether there is room or not.
+    pub fn hand_over(&mut self, number: u64, event: Event, now: Instant) -> bool {
         self.open.insert(number);
         self.entries += wire::entries_of(&event);
         self.waiting.push_back((number, event));
         let is_first = self.since.is_none();
         self.since.get_or_insert(now);
-        Ok(match &self.rules.batch {
+        match &self.rules.batch {
             None => true,
-            Some(batch) => is_first || self.entries >= batch.events.get(),
-        })
+            Some(batch) => is_first || self.entries >= batch.events.get() || number < self.flushed_to,
+        }
+    }
+
+    /// The event of a number is lost before it was handed over.
+    pub fn lost(&mut self, number: u64) {
+        self.counters.lost += 1;
+        for (_, lost) in self.flushes.values_mut().filter(|(until, _)| number < *until) {
+            lost.events += 1;
+        }
+    }
+
+    /// The numbers of kept events that were settled since this was asked last, in order: they need not be kept any more.
+    pub fn take_settled(&mut self) -> Vec<u64> {
+        let mut settled = std::mem::take(&mut self.settled);
+        settled.sort_unstable();
+        settled
+    }
+
+    /// Whether there are any.
+    #[must_use]
+    pub fn has_settled(&self) -> bool {
+        !self.settled.is_empty()
     }
 
     /// What is to be sent now.
@@ -236,7 +300,7 @@ impl Dispatcher {
     fn parcel(&mut self, events: Vec<(u64, Event)>) -> Parcel {
         let number = self.next_parcel;
         self.next_parcel += 1;
-        Parcel { number, attempts: 0, events }
+        Parcel { number, attempts: 0, own_failures: 0, delivered_before: self.counters.delivered, events }
     }
 
     /// What came of a parcel. The events that are lost by it.
@@ -248,8 +312,21 @@ impl Dispatcher {
                 self.failures = self.failures.saturating_add(1);
                 let all = self.pause(self.failures).max(after.unwrap_or_default());
                 self.not_before = now.checked_add(all);
-                if parcel.attempts >= self.rules.attempts.max(1) {
-                    return self.lose(parcel);
+                if self.counters.delivered > parcel.delivered_before {
+                    parcel.delivered_before = self.counters.delivered;
+                    parcel.own_failures = parcel.own_failures.saturating_add(1);
+                }
+                match self.kept {
+                    None if parcel.attempts >= self.rules.attempts.max(1) => return self.lose(parcel),
+                    Some(most) if parcel.own_failures >= most.max(1) => match parcel.events.len() {
+                        // One of them may be what is not accepted.
+                        2.. => {
+                            self.split(parcel, now);
+                            return Vec::new();
+                        }
+                        _ => return self.lose(parcel),
+                    },
+                    _ => {}
                 }
                 self.counters.retried += 1;
                 let pause = self.pause(parcel.attempts).max(after.unwrap_or_default());
@@ -263,16 +340,13 @@ impl Dispatcher {
         }
         match outcome {
             Outcome::TooLarge if parcel.events.len() > 1 => {
-                let half = parcel.events.split_off(parcel.events.len() / 2);
-                let half = self.parcel(half);
-                self.again.insert((now, parcel.number), parcel);
-                self.again.insert((now, half.number), half);
+                self.split(parcel, now);
                 Vec::new()
             }
             Outcome::Delivered => {
                 self.counters.delivered += parcel.events.len() as u64;
                 for (number, _) in parcel.events {
-                    self.open.remove(&number);
+                    self.settle(number);
                 }
                 Vec::new()
             }
@@ -280,16 +354,29 @@ impl Dispatcher {
         }
     }
 
+    /// Two halves go on as parcels of their own.
+    fn split(&mut self, mut parcel: Parcel, now: Instant) {
+        let half = parcel.events.split_off(parcel.events.len() / 2);
+        for events in [parcel.events, half] {
+            let parcel = self.parcel(events);
+            self.again.insert((now, parcel.number), parcel);
+        }
+    }
+
+    fn settle(&mut self, number: u64) {
+        self.open.remove(&number);
+        if self.kept.is_some() {
+            self.settled.push(number);
+        }
+    }
+
     fn lose(&mut self, parcel: Parcel) -> Vec<Event> {
-        self.counters.lost += parcel.events.len() as u64;
-        let settle = |(number, event)| {
-            self.open.remove(&number);
-            for (_, lost) in self.flushes.values_mut().filter(|(until, _)| number < *until) {
-                lost.events += 1;
-            }
+        let lose = |(number, event)| {
+            self.settle(number);
+            self.lost(number);
             event
         };
-        parcel.events.into_iter().map(settle).collect()
+        parcel.events.into_iter().map(lose).collect()
     }
 
     /// Asks that everything that was taken in by now is sent without waiting for more.
@@ -300,10 +387,12 @@ impl Dispatcher {
         id
     }
 
-    /// What came of a flush, which is then forgotten; `None` as long as something of it is open.
-    pub fn flushed(&mut self, id: FlushId) -> Option<Result<(), Lost>> {
+    /// What came of a flush, which is then forgotten; `None` as long as something of it is open, or not handed over yet: the
+    /// first number of those.
+    pub fn flushed(&mut self, id: FlushId, not_handed_over: Option<u64>) -> Option<Result<(), Lost>> {
         let (until, lost) = *self.flushes.get(&id)?;
-        if self.open.first().is_some_and(|open| *open < until) {
+        let open = self.open.first().copied().into_iter().chain(not_handed_over).min();
+        if open.is_some_and(|open| open < until) {
             return None;
         }
         self.flushes.remove(&id);
@@ -313,6 +402,12 @@ impl Dispatcher {
     /// Nobody waits for a flush any more.
     pub fn forget(&mut self, id: FlushId) {
         self.flushes.remove(&id);
+    }
+
+    /// Whether this number was handed over and is not settled.
+    #[must_use]
+    pub fn is_open(&self, number: u64) -> bool {
+        self.open.contains(&number)
     }
 
     /// Whether nothing waits and nothing is under way.

@@ -6,19 +6,18 @@
 //! 1. `event.rs`: an [`Event`], what is kept of a call until it is delivered. It owns what it needs, and no user id.
 //! 2. `wire/`: an event as data becomes an HTTP [`Request`](wire::Request) as a value. Pure: no clock, no network.
 //! 3. `retry.rs`: what an answer means. `dispatcher.rs`: what is sent next, as a state machine that is told the time.
-//! 4. `http.rs`: the network. `collector.rs`: the thread that drives the rest.
+//! 4. `spool/`: events on disk, until they are delivered.
+//! 5. `http.rs`: the network. `collector.rs`: the threads that drive the rest.
 
 pub mod collector;
 pub mod dispatcher;
 pub mod event;
 pub mod http;
 pub mod retry;
-#[expect(unused_imports, reason = "the collector keeps events in it next")]
-#[cfg_attr(not(test), expect(dead_code, reason = "the collector keeps events in it next"))]
 pub mod spool;
 pub mod wire;
 
-pub use collector::{Collector, CollectorBuilder, FlushError, LostBy};
+pub use collector::{BuildError, Collector, CollectorBuilder, FlushError, LostBy};
 pub use dispatcher::{Batching, Counters, Delivery};
 pub use event::{Account, Event, Stamp};
 pub use http::{Endpoint, EndpointError};

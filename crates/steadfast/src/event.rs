@@ -17,8 +17,8 @@ use steadfast_engine::{Event, Revenue};
 
 #[cfg(feature = "network")]
 pub use steadfast_events::{
-    BackOff, Batching, Collector, CollectorBuilder, Counters, Delivery, Endpoint, EndpointError, FlushError, LostBy,
-    Sender,
+    BackOff, Batching, BuildError, Collector, CollectorBuilder, Counters, Delivery, Endpoint, EndpointError,
+    FlushError, LostBy, Sender, Spool, SpoolError, spool,
 };
 
 /// Takes events over.

@@ -53,7 +53,7 @@ fn a_batch_is_of_one_account_and_no_larger_than_it_may_be() {
     }
     // One event is sent whole, however many entries it makes.
     assert_eq!(many, [4, 2, 1, 9]);
-    assert_eq!(dispatcher.flushed(id), Some(Ok(())));
+    assert_eq!(dispatcher.flushed(id, None), Some(Ok(())));
 }
 
 #[test]
@@ -162,7 +162,7 @@ proptest! {
         for (id, until) in flushes {
             // What was lost before the flush was asked for is none of its matter, so it may tell of fewer.
             let of_flush = lost.iter().filter(|chance| **chance < until).count() as u64;
-            match dispatcher.flushed(id) {
+            match dispatcher.flushed(id, None) {
                 Some(Ok(())) => {}
                 Some(Err(told)) => prop_assert!(told.events <= of_flush),
                 None => prop_assert!(false, "it is not answered"),

@@ -241,6 +241,11 @@ impl Log {
         self.unread.is_none()
     }
 
+    /// From this number on events may be on disk alone.
+    pub(crate) fn unread_from(&self) -> Option<u64> {
+        self.unread.as_ref().map(|place| place.from)
+    }
+
     /// From this number on events of a group that was added are on disk alone.
     pub(crate) fn leave(&mut self, begin: Place, number: u64) {
         if self.unread.is_none() {
