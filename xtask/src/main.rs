@@ -17,6 +17,7 @@ cargo xtask <command>
   bench               all benchmarks; the ratios last
   faults storage [N]  N times (1000): a process that writes is killed, and nothing it was told is kept may be lost
   faults journal [N]  N times (200): the same for a process that keeps writes back, over a storage that mostly fails
+  faults events [N]   N events (1000000) that are kept on disk: the program is killed, the collector fails and goes away
   faults race [N]     N new users (100000): two clients with other weights over one file, and nobody gets two variations
   faults race [N] --over KIND  the same by two processes over a redis, a cluster or a postgres, with both kinds of verbs
   faults              the six faults: servers are stopped, killed and failed over while users come

@@ -78,6 +78,15 @@ fn on_disk(path: &Path) -> usize {
     contents(path).unwrap().open.len()
 }
 
+/// Also that something is settled is written down, a moment later.
+fn wait_until_nothing_is_left(path: &Path) {
+    let start = Instant::now();
+    while on_disk(path) > 0 {
+        assert!(start.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 #[test]
 fn what_was_kept_while_the_collector_was_down_arrives_after_a_restart_with_the_same_number() {
     let place = Place::new("down");
@@ -109,7 +118,7 @@ fn what_was_kept_while_the_collector_was_down_arrives_after_a_restart_with_the_s
     let third = collector(&server.url(), place.spool()).build().unwrap();
     third.flush_blocking(PATIENCE).unwrap();
     assert_eq!(third.counters().delivered, 0);
-    assert_eq!(on_disk(&place.0), 0);
+    wait_until_nothing_is_left(&place.0);
 }
 
 #[test]
@@ -159,7 +168,7 @@ fn an_event_that_cannot_be_taken_is_lost_alone() {
     let lost = lost.lock().unwrap();
     let [(stamp, LostBy::Attempts)] = lost[..] else { panic!("{lost:?}") };
     assert_eq!(Some(json!(stamp.random())), *poison.lock().unwrap());
-    assert_eq!(on_disk(&place.0), 0);
+    wait_until_nothing_is_left(&place.0);
 }
 
 #[test]
@@ -226,7 +235,7 @@ fn a_disk_that_fails_costs_no_event() {
     server.answer(|_| Reply::status(200));
     collector.flush_blocking(PATIENCE).unwrap();
     assert_eq!(collector.counters().delivered, 150);
-    assert_eq!(on_disk(&place.0), 0);
+    wait_until_nothing_is_left(&place.0);
 }
 
 #[test]

@@ -118,6 +118,13 @@ impl LocalCollector {
     }
 }
 
+impl LocalCollector {
+    /// What has arrived so far is forgotten, where there is too much of it to keep.
+    pub fn forget(&self) {
+        lock(&self.inside.arrived).clear();
+    }
+}
+
 impl Drop for LocalCollector {
     fn drop(&mut self) {
         // Its thread may have panicked, which the test then says.

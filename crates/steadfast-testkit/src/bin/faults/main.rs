@@ -1,6 +1,7 @@
 //! What the machine, or somebody else at the same moment, may do to a storage. Exit status 1 when it does not hold.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program that talks to people")]
 
+mod events;
 mod journal;
 mod kills;
 mod outage;
@@ -42,6 +43,16 @@ enum What {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Events that are kept on disk: the program is killed three times, and its collector fails a third of what it is sent
+    /// and is gone for half a minute
+    Events {
+        /// How many events
+        #[arg(default_value_t = 1_000_000)]
+        events: u64,
+        /// Where the random numbers start; the time of day if it is not given
+        #[arg(long)]
+        seed: Option<u64>,
+    },
     /// Two clients under settings with other weights: on eight threads over one storage in a file, or in two processes over
     /// servers
     Race {
@@ -63,6 +74,9 @@ enum What {
     /// The same, over a journal
     #[command(hide = true)]
     WriteBehind { folder: PathBuf, seed: u64 },
+    /// The program that is killed: its events are kept on disk
+    #[command(hide = true)]
+    SendEvents { folder: PathBuf, port: u16, from: u64, to: u64 },
 }
 
 type Problem = Box<dyn std::error::Error + Send + Sync>;
@@ -72,6 +86,8 @@ fn main() -> ExitCode {
         What::Storage { runs, seed } => kills::storage(runs, seed.unwrap_or_else(kills::seed_of_the_moment)),
         What::Journal { runs, seed } => journal::journal(runs, seed.unwrap_or_else(kills::seed_of_the_moment)),
         What::WriteBehind { folder, seed } => journal::write(&folder, seed).map(|()| true),
+        What::Events { events, seed } => events::events(events, seed.unwrap_or_else(kills::seed_of_the_moment)),
+        What::SendEvents { folder, port, from, to } => events::send(&folder, port, from..to).map(|()| true),
         What::Race { users, over: None } => race::race(users),
         What::Race { users, over: Some(kind) } => processes::race(kind, users),
         What::Servers => outage::outages(),
