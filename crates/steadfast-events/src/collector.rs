@@ -151,6 +151,8 @@ struct Kept {
     incoming: Vec<(u64, Event)>,
     /// The first number of those that are written at this moment.
     writing: Option<u64>,
+    /// The first number of what is settled, and about to be written down as that.
+    noting: Option<u64>,
     /// What is on disk alone, from this number on.
     unread: Option<u64>,
     /// So many are on disk alone.
@@ -400,9 +402,12 @@ impl Drop for Handle {
 impl State {
     /// What came of a flush, if it is over.
     fn flushed(&mut self, id: FlushId) -> Option<Result<(), Lost>> {
-        let kept = self.kept.as_ref();
-        let not_handed_over = kept.and_then(|kept| kept.unread.into_iter().chain(kept.not_written()).min());
-        self.dispatcher.flushed(id, not_handed_over)
+        let first = self.kept.as_ref().filter(|kept| !kept.is_over).and_then(|kept| {
+            // Also what is settled is waited for, so that who ends after this leaves nothing to be sent twice.
+            let settled = self.dispatcher.first_settled().into_iter().chain(kept.noting);
+            settled.chain(kept.unread).chain(kept.not_written()).min()
+        });
+        self.dispatcher.flushed(id, first)
     }
 
     /// Whether what comes before this number is on disk; `None` as long as it may come there.
@@ -424,6 +429,7 @@ impl Kept {
         Kept {
             incoming: Vec::new(),
             writing: None,
+            noting: None,
             unread: log.unread_from(),
             waiting: log.open_events(),
             in_memory_alone: BTreeSet::new(),

@@ -238,10 +238,10 @@ impl Dispatcher {
         settled
     }
 
-    /// Whether there are any.
+    /// The first of them.
     #[must_use]
-    pub fn has_settled(&self) -> bool {
-        !self.settled.is_empty()
+    pub fn first_settled(&self) -> Option<u64> {
+        self.settled.iter().min().copied()
     }
 
     /// What is to be sent now.
@@ -387,11 +387,11 @@ impl Dispatcher {
         id
     }
 
-    /// What came of a flush, which is then forgotten; `None` as long as something of it is open, or not handed over yet: the
-    /// first number of those.
-    pub fn flushed(&mut self, id: FlushId, not_handed_over: Option<u64>) -> Option<Result<(), Lost>> {
+    /// What came of a flush, which is then forgotten; `None` as long as something of it is open, here or with who keeps the
+    /// events: the first number of those.
+    pub fn flushed(&mut self, id: FlushId, open_elsewhere: Option<u64>) -> Option<Result<(), Lost>> {
         let (until, lost) = *self.flushes.get(&id)?;
-        let open = self.open.first().copied().into_iter().chain(not_handed_over).min();
+        let open = self.open.first().copied().into_iter().chain(open_elsewhere).min();
         if open.is_some_and(|open| open < until) {
             return None;
         }

@@ -49,12 +49,8 @@ impl Drop for Over {
 impl State {
     /// Whether the thread that keeps has something to do and must be told so.
     pub(super) fn wakes_keeper(&mut self) -> bool {
-        let has_work = self.has_settled() || self.wants_more();
+        let has_work = self.dispatcher.first_settled().is_some() || self.wants_more();
         has_work && self.kept.as_mut().is_some_and(|kept| std::mem::replace(&mut kept.is_asleep, false))
-    }
-
-    fn has_settled(&self) -> bool {
-        self.dispatcher.has_settled()
     }
 
     /// Whether memory is half empty, and there is something on disk.
@@ -85,6 +81,8 @@ impl Keeper {
             let Some(kept) = &mut state.kept else { return None };
             // Of what is not on disk the disk need not hear.
             self.settled.extend(settled.into_iter().filter(|number| !kept.in_memory_alone.remove(number)));
+            // With a disk that fails nobody waits for this.
+            kept.noting = self.settled.iter().min().copied().filter(|_| self.failed.is_none());
             // What failed is tried again in its time, new events at once: they must go somewhere.
             let may_try = self.failed.is_none_or(|failed| failed.elapsed() >= AGAIN);
             let has_work = !kept.incoming.is_empty() || may_try && (!self.settled.is_empty() || wants_more);
@@ -133,7 +131,7 @@ impl Keeper {
         let now = Instant::now();
         let mut state = shared.state();
         let State { dispatcher, kept: Some(kept), .. } = &mut *state else { return };
-        kept.writing = None;
+        (kept.writing, kept.noting) = (None, None);
         for (number, event) in added.dropped {
             kept.waiting = kept.waiting.saturating_sub(1);
             dispatcher.lost(number);
