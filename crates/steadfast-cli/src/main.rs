@@ -28,6 +28,7 @@ enum Command {
     Batch(command::batch::Arguments),
     #[command(name = "settings")]
     SettingsFile(command::settings_file::Arguments),
+    Events(command::events::Arguments),
     Storage(command::storage::Arguments),
 }
 
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Simulate(arguments) => command::simulate::run(&arguments),
         Command::Batch(arguments) => command::batch::run(&arguments),
         Command::SettingsFile(arguments) => command::settings_file::run(&arguments),
+        Command::Events(arguments) => command::events::run(&arguments),
         Command::Storage(arguments) => command::storage::run(&arguments),
     };
     outcome.unwrap_or_else(|failure| {

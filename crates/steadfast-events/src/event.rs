@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use steadfast_engine::bucket::VisitorId;
 use steadfast_engine::settings::{GoalKind, Id, Settings};
 use steadfast_engine::{Options, Revenue, event};
+
+use crate::wire;
 
 /// Whose events these are, and how the collector wants them: what the settings say of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,6 +153,60 @@ impl Event {
         let given = |text: &Option<String>| text.as_deref().filter(|text| !text.is_empty()).map(Into::into);
         let (user_agent, user_ip_address) = (given(&options.user_agent), given(&options.user_ip_address));
         Some(Event { account, visitor, stamp, user_agent, user_ip_address, what })
+    }
+}
+
+impl Event {
+    /// For people and their programs: `event` is `impression`, `conversion` or `push`, `time` is in milliseconds since 1970,
+    /// and ids are as in the settings. Neither the user nor the key of the environment is in it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let mut value = json!({
+            "event": self.what.name(),
+            "time": self.stamp.milliseconds,
+            "accountId": wire::id(&self.account.id),
+            "visitorId": self.visitor.as_str(),
+            "random": self.stamp.random(),
+        });
+        match &self.what {
+            What::Shown { campaign, variation } => {
+                value["campaignId"] = wire::id(campaign);
+                value["variationId"] = wire::id(variation);
+            }
+            What::Converted(converted) => {
+                let campaign = |one: &Conversion| {
+                    json!({
+                        "campaignId": wire::id(&one.campaign),
+                        "variationId": wire::id(&one.variation),
+                        "goalId": wire::id(&one.goal),
+                    })
+                };
+                value["goalIdentifier"] = json!(converted.goal);
+                value["revenue"] = match &converted.revenue {
+                    Some(Revenue::Number(number)) => json!(number),
+                    Some(Revenue::Text(text)) => json!(text),
+                    None => Value::Null,
+                };
+                value["campaigns"] = converted.campaigns.iter().map(campaign).collect();
+            }
+            What::Properties(properties) => {
+                let properties = properties.iter().map(|(name, value)| (name.clone(), json!(value)));
+                value["properties"] = properties.collect::<Map<String, Value>>().into();
+            }
+        }
+        value
+    }
+}
+
+impl What {
+    /// `impression`, `conversion` or `push`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            What::Shown { .. } => "impression",
+            What::Converted(_) => "conversion",
+            What::Properties(_) => "push",
+        }
     }
 }
 

@@ -26,6 +26,7 @@ use steadfast::line::{self, Answer, Line, LineError, Operation};
 use steadfast::storage::{StorageError, UserStorage};
 
 use super::chunk::{self, Chunk};
+use super::events::{EventsTo, Sent};
 use super::input::ActivationArgument;
 use super::stream;
 use crate::failure::{Failure, NOT_KEPT};
@@ -58,8 +59,10 @@ use crate::terminal::text::counted;
 /// calls on the same file, in this process or another, go on from there:
 ///   steadfast batch --settings settings.json --storage embedded:users.redb --input calls.ndjson
 ///
+/// With --events DIR, the same goes for the events of the calls: an answer is written when its events are on the disk.
+///
 /// Exit status: 0 all lines answered, 1 some line was malformed (its answer has an "error"), 2 could not start,
-/// 3 stopped before the end, 4 all lines answered, but some decisions or records could not be kept.
+/// 3 stopped before the end, 4 all lines answered, but some decisions, records or events could not be kept or sent.
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Arguments {
@@ -86,6 +89,10 @@ pub(crate) struct Arguments {
     /// After the last answer, where there is a storage, write all its records as one line {"storage":[...]}
     #[arg(long)]
     dump_storage: bool,
+    /// Where the events of the calls go: a directory that keeps them for `steadfast events replay`, made if it is not
+    /// there, or the URL of a collector. Nowhere if it is not given
+    #[arg(long, value_name = "DIR|URL")]
+    events: Option<EventsTo>,
     /// Add to each answer why it is what it is
     #[arg(long)]
     explain: bool,
@@ -126,6 +133,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         let not_kept = Arc::clone(&not_kept);
         move |error: &StorageError| not_kept.add(error.to_string())
     });
+    let events = arguments.events.as_ref().map(EventsTo::open).transpose()?;
+    let client = match &events {
+        None => client,
+        Some(events) => client.events(events.collector().clone()),
+    };
     let client = match &storage {
         None => client.build(),
         Some(storage) => client.storage(Arc::clone(storage)).build(),
@@ -137,6 +149,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let batch = Batch {
         client: &client,
         not_kept: &not_kept,
+        events: events.as_ref(),
         explain: arguments.explain,
         users: RandomState::new(),
         workers: workers(),
@@ -152,17 +165,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         output.flush().map(|()| malformed)
     });
     let malformed = stream::written(written)?;
+    let events_left = events.and_then(|events| events.end(PATIENCE));
     if malformed > 0 {
         let lines = if malformed == 1 { "line was" } else { "lines were" };
         anstream::eprintln!("{malformed} {lines} malformed: look for \"error\" in the answers");
     }
-    Ok(match not_kept.told() {
-        Some(told) => {
-            anstream::eprintln!("{told}");
-            ExitCode::from(NOT_KEPT)
-        }
-        None if malformed > 0 => ExitCode::from(1),
-        None => ExitCode::SUCCESS,
+    let told = [not_kept.told(), events_left];
+    for told in told.iter().flatten() {
+        anstream::eprintln!("{told}");
+    }
+    Ok(match told {
+        [None, None] if malformed > 0 => ExitCode::from(1),
+        [None, None] => ExitCode::SUCCESS,
+        _ => ExitCode::from(NOT_KEPT),
     })
 }
 
@@ -190,6 +205,7 @@ impl NotKept {
 struct Batch<'b> {
     client: &'b Client,
     not_kept: &'b NotKept,
+    events: Option<&'b Sent>,
     explain: bool,
     users: RandomState,
     workers: usize,
@@ -234,6 +250,9 @@ impl Batch<'_> {
             };
             // What is answered is stored.
             self.client.flush(PATIENCE).map_err(too_slow)?;
+            if let Some(events) = self.events {
+                events.kept(PATIENCE).map_err(io::Error::other)?;
+            }
             output.write_all(&answered.text)?;
             malformed += answered.malformed;
             progress.inc(answered.bytes_read);

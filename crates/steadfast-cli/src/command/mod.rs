@@ -3,6 +3,7 @@
 pub(crate) mod batch;
 mod chunk;
 pub(crate) mod demo;
+pub(crate) mod events;
 pub(crate) mod explain;
 mod input;
 pub(crate) mod settings_file;

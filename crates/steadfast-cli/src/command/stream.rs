@@ -123,6 +123,11 @@ pub(super) fn progress_in_records(total: Option<u64>, shown: bool) -> ProgressBa
     }
 }
 
+/// The same for events.
+pub(super) fn progress_in_events(total: u64) -> ProgressBar {
+    bar(ProgressBar::new(total), "{bar:40} {human_pos} of {human_len} events ({rate}, {eta} left)", true)
+}
+
 fn bar(bar: ProgressBar, template: &str, shown: bool) -> ProgressBar {
     if !shown || !io::stderr().is_terminal() {
         return ProgressBar::hidden();

@@ -534,6 +534,57 @@ pub fn contents(directory: &Path) -> Result<Contents, SpoolError> {
     Ok(found)
 }
 
+/// Reads a spool as it grows, without taking it: each event once, whether it is settled or not.
+#[derive(Debug)]
+pub struct Tail {
+    directory: PathBuf,
+    place: Place,
+}
+
+impl Tail {
+    /// From the oldest event on that is there.
+    #[must_use]
+    pub fn new(directory: impl Into<PathBuf>) -> Tail {
+        Tail { directory: directory.into(), place: Place { segment: 0, offset: 0, account: None, from: 0 } }
+    }
+
+    /// Reads what was added since this was called last.
+    ///
+    /// # Errors
+    /// When the directory or a file in it cannot be read. What was not given out is read again.
+    pub fn read(&mut self, mut each: impl FnMut(Event)) -> Result<(), SpoolError> {
+        for (number, path) in segments_in(&self.directory).map_err(SpoolError::at(&self.directory))? {
+            if number < self.place.segment {
+                continue;
+            }
+            if number > self.place.segment {
+                self.place = Place { segment: number, offset: 0, account: None, from: 0 };
+            }
+            let place = &mut self.place;
+            let read = File::open(&path).and_then(|mut file| {
+                file.seek(SeekFrom::Start(place.offset))?;
+                let content = BufReader::with_capacity(1 << 16, file);
+                line::read(content, place.offset, place.account.clone(), |account, found| {
+                    if let (Some(account), Found::Event { json, after, .. }) = (account, found) {
+                        if let Some(event) = record::event_from_json(json, account) {
+                            each(event);
+                        }
+                        place.offset = after;
+                        place.account = Some(Arc::clone(account));
+                    }
+                    true
+                })
+            });
+            match read {
+                // Its owner has removed it since: all in it is settled.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                read => read.map_err(SpoolError::at(&path))?,
+            }
+        }
+        Ok(())
+    }
+}
+
 fn name_of(segment: u64) -> String {
     format!("{segment:010}{ENDING}")
 }

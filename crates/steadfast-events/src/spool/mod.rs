@@ -40,7 +40,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use log::{Contents, contents};
+pub use log::{Contents, Tail, contents};
 pub(crate) use log::{Fate, Log};
 
 /// Where events are kept until they are delivered, and how much of it.

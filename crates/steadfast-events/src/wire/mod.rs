@@ -125,7 +125,7 @@ fn add_usage(query: &mut Query, sender: &Sender) {
 }
 
 /// An id in its own form: a number where the settings have a number.
-fn id(id: &Id) -> serde_json::Value {
+pub(crate) fn id(id: &Id) -> serde_json::Value {
     let number = if id.is_number() { id.as_str().parse::<serde_json::Number>().ok() } else { None };
     number.map_or_else(|| id.as_str().into(), serde_json::Value::Number)
 }
