@@ -4,8 +4,10 @@
  * What the official SDK sends to its collector. It believes that it does: every request is caught, written down and
  * answered with "200 {}".
  *
- * stdin: one session,    {"settings": {…}, "launch": {…}, "calls": [a call of the line format, …]}
- * stdout: its requests,  {"calls": [{"requests": [{"method", "path", "headers", "body"}]}, …], "flushed": […]}
+ * stdin: one session,    {"settings": {…}, "launch": {…}, "stored": [a record, …] or null, "calls": [a call of the line
+ *                         format, …]}
+ * stdout: its requests,  {"calls": [{"requests": [{"method", "path", "headers", "body"}], "shown": [what `integrations`
+ *                         was called with]}, …], "flushed": […]}
  *
  * Clock and chance stand still, so that two runs come to the same.
  */
@@ -62,7 +64,18 @@ const take = () => caught.splice(0);
 async function main() {
   let text = '';
   for await (const chunk of process.stdin) text += chunk;
-  const { settings, launch, calls } = JSON.parse(text);
+  const { settings, launch, calls, stored } = JSON.parse(text);
+  let shown = [];
+  const integrations = { callback: properties => shown.push(JSON.parse(JSON.stringify(properties))) };
+  // Without a callback where nothing is asked of it: it is told of in the requests.
+  if (launch.integrations) launch.integrations = integrations;
+  if (stored) {
+    const records = new Map(stored.map(one => [JSON.stringify([one.userId, one.campaignKey]), one]));
+    launch.userStorageService = {
+      get: (userId, campaignKey) => records.get(JSON.stringify([userId, campaignKey])) || {},
+      set: one => records.set(JSON.stringify([one.userId, one.campaignKey]), one)
+    };
+  }
   for (const name of ['log', 'info', 'warn', 'error', 'debug']) console[name] = () => {};
   const client = require('vwo-node-sdk').launch({ ...launch, settingsFile: settings, logging: { logger: { log() {} } } });
   const answers = [];
@@ -71,9 +84,10 @@ async function main() {
     if (op === 'track') client.track(campaignKey, userId, goalIdentifier, options);
     else if (op === 'push' && call.customDimensionMap) client.push(call.customDimensionMap, userId);
     else if (op === 'push') client.push(call.tagKey, call.tagValue, userId);
+    else if (op === 'getFeatureVariableValue') client[op](campaignKey, call.variableKey, userId, options);
     else client[op](campaignKey, userId, options);
     await settled();
-    answers.push({ requests: take() });
+    answers.push({ requests: take(), shown: shown.splice(0) });
   }
   if (launch.batchEvents) client.flushEvents();
   await settled();

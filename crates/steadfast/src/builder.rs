@@ -110,7 +110,7 @@ impl<S> Builder<S> {
     }
 
     /// Shows every decision to this hook, after its event and its record were handed over: the document's
-    /// `integrations`. A panic in it is caught and logged, and nothing is lost (spec Q-110).
+    /// `integrations`. What the official SDK shows there are its [properties](crate::integration::properties). A panic in it is caught and logged, and nothing is lost (spec Q-110).
     pub fn integrations(mut self, hook: impl Fn(&Decision<'_>) + Send + Sync + 'static) -> Self {
         self.hook = Some(Box::new(hook));
         self

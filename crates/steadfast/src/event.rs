@@ -160,7 +160,7 @@ fn conversion(one: Conversion<'_>) -> Value {
 }
 
 /// An id in its own form: a number where the settings have a number.
-fn id(id: &Id) -> Value {
+pub(crate) fn id(id: &Id) -> Value {
     let number = if id.is_number() { id.as_str().parse::<serde_json::Number>().ok() } else { None };
     number.map_or_else(|| json!(id.as_str()), Value::Number)
 }

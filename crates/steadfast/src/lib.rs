@@ -8,6 +8,7 @@ mod counters;
 mod drive;
 pub mod event;
 mod in_force;
+pub mod integration;
 pub mod line;
 pub mod nonblocking;
 mod own_writes;
