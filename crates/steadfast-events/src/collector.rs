@@ -10,7 +10,7 @@ mod keep;
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -27,6 +27,9 @@ use crate::wire::Sender;
 
 /// Told of events that are lost: so many, and why.
 type Listener = Box<dyn Fn(&[Event], &LostBy) + Send + Sync>;
+
+/// Told of batches that are done with: why one is lost, if it is, and its content.
+type FlushCallback = Box<dyn Fn(Option<&LostBy>, &str) + Send + Sync>;
 
 /// Why events are lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +116,9 @@ struct Handle(Arc<Shared>);
 
 struct Shared {
     http: Http,
-    sender: Sender,
+    sender: Mutex<Arc<Sender>>,
+    /// What is told of how the client is put together was given to the builder, or was told before.
+    has_usage: AtomicBool,
     is_batch: bool,
     /// What the settings said of the account when something was last sent.
     account: Mutex<Option<Arc<Account>>>,
@@ -121,6 +126,7 @@ struct Shared {
     /// How many events were taken over.
     sent: AtomicU64,
     listener: Option<Listener>,
+    flush_callback: Option<FlushCallback>,
     state: Mutex<State>,
     /// There is work for the thread.
     work: Notify,
@@ -176,6 +182,7 @@ pub struct CollectorBuilder {
     sender: Sender,
     spool: Option<Spool>,
     listener: Option<Listener>,
+    flush_callback: Option<FlushCallback>,
 }
 
 impl CollectorBuilder {
@@ -193,7 +200,8 @@ impl CollectorBuilder {
         self
     }
 
-    /// Who says that they send: Steadfast unless told otherwise. Batching is added to its usage statistics.
+    /// Who says that they send: Steadfast unless told otherwise. Its usage statistics are those of the first client that has
+    /// this sink, unless some are given here; batching is added to them.
     #[must_use]
     pub fn sender(mut self, sender: Sender) -> Self {
         self.sender = sender;
@@ -215,15 +223,24 @@ impl CollectorBuilder {
         self
     }
 
+    /// Is told of each batch that is done with, by the thread that sends: why it is lost, if it is, and its content, the JSON
+    /// text `{"ev":[…]}` (`flushCallback`, spec EVT-56). One that is sent again is not done with.
+    #[must_use]
+    pub fn flush_callback(mut self, callback: impl Fn(Option<&LostBy>, &str) + Send + Sync + 'static) -> Self {
+        self.flush_callback = Some(Box::new(callback));
+        self
+    }
+
     /// The collector. Nothing is connected to before the first event; where a spool has events of before, at once.
     ///
     /// # Errors
     /// When its URL is none, TLS cannot be set up, or the spool cannot be opened: it is somebody else's, or the system will
     /// not.
     pub fn build(self) -> Result<Collector, BuildError> {
-        let CollectorBuilder { endpoint, delivery, mut sender, spool, listener } = self;
+        let CollectorBuilder { endpoint, delivery, mut sender, spool, listener, flush_callback } = self;
         let http = Http::new(&endpoint).map_err(BuildError::Endpoint)?;
         let is_batch = delivery.batch.is_some();
+        let has_usage = AtomicBool::new(!sender.usage.is_empty());
         if is_batch && !sender.usage.iter().any(|(name, _)| *name == "eb") {
             sender.usage.insert(0, ("eb", "1".to_owned()));
         }
@@ -239,12 +256,14 @@ impl CollectorBuilder {
         let state = State { dispatcher, is_running: false, is_asleep: false, closed: None, kept };
         let shared = Arc::new(Shared {
             http,
-            sender,
+            sender: Mutex::new(Arc::new(sender)),
+            has_usage,
             is_batch,
             account: Mutex::default(),
             chance,
             sent: AtomicU64::new(0),
             listener,
+            flush_callback,
             state: Mutex::new(state),
             work: Notify::new(),
             settled: Notify::new(),
@@ -272,6 +291,7 @@ impl Collector {
             sender: Sender::default(),
             spool: None,
             listener: None,
+            flush_callback: None,
         }
     }
 
@@ -363,6 +383,26 @@ impl Collector {
         let id = shared.begin_flush();
         let waited = shared.wait_blocking(deadline, |state| state.flushed(id));
         shared.end_flush(id, waited)
+    }
+
+    /// Sends what waits for a batch to be full, and waits for nothing.
+    pub fn hurry(&self) {
+        let shared = &self.0.0;
+        let mut state = shared.state();
+        let id = state.dispatcher.flush();
+        state.dispatcher.forget(id);
+        drop(state);
+        shared.work.notify_one();
+    }
+
+    /// How the client is put together, as names and values in the order of spec EVT-60. Only the first time, and not where
+    /// the builder was given some.
+    pub fn launched_with(&self, usage: impl IntoIterator<Item = (&'static str, String)>) {
+        let shared = &self.0.0;
+        if !shared.has_usage.swap(true, Ordering::Relaxed) {
+            let mut sender = shared.sender.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::make_mut(&mut sender).usage.extend(usage);
+        }
     }
 
     /// What has been done so far.
@@ -536,7 +576,8 @@ impl Shared {
         }
     }
 
-    fn answered(&self, parcel: Parcel, outcome: Outcome) {
+    /// What came of a parcel. A batch's content is told to who wants to know, when it is done with.
+    fn answered(&self, parcel: Parcel, outcome: Outcome, content: Option<&str>) {
         let (lost, wake) = {
             let mut state = self.state();
             let lost = state.dispatcher.answered(parcel, outcome, Instant::now());
@@ -551,6 +592,12 @@ impl Shared {
             Outcome::Delivered | Outcome::Later { .. } => LostBy::Attempts,
         };
         self.tell(&lost, why);
+        if let (Some(callback), Some(content), true) = (&self.flush_callback, content, self.is_batch)
+            && (!lost.is_empty() || outcome == Outcome::Delivered)
+            && catch_unwind(AssertUnwindSafe(|| callback((!lost.is_empty()).then_some(&why), content))).is_err()
+        {
+            tracing::error!("the callback for flushes panicked");
+        }
         self.tell_waiting();
     }
 
@@ -615,9 +662,11 @@ async fn run(shared: &Arc<Shared>) {
 
 /// A parcel is answered, whatever the call comes to.
 async fn send(shared: &Arc<Shared>, parcel: Parcel) {
-    let outcome = match parcel.request(&shared.sender, shared.is_batch) {
-        Some(request) => shared.http.send(&request).await,
+    let sender = Arc::clone(&shared.sender.lock().unwrap_or_else(PoisonError::into_inner));
+    let request = parcel.request(&sender, shared.is_batch);
+    let outcome = match &request {
+        Some(request) => shared.http.send(request).await,
         None => Outcome::Delivered,
     };
-    shared.answered(parcel, outcome);
+    shared.answered(parcel, outcome, request.as_ref().and_then(|request| request.body.as_deref()));
 }

@@ -126,7 +126,7 @@ impl Client {
     }
 
     /// From now on nobody gets a variation, and nothing is looked up, kept, sent or shown (spec API-70). What was handed
-    /// over before goes its way.
+    /// over before goes its way; events that wait for a batch to be full go at once.
     pub fn opt_out(&self) {
         self.core.opt_out();
     }

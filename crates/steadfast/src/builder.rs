@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use steadfast_engine::policy::GoalTypes;
 use steadfast_engine::{Decision, Policy, Settings};
 use steadfast_storage::StorageError;
 
-use crate::core::{Core, Hook, OnStorageError};
+use crate::core::{Core, Hook, OnStorageError, guarded};
 use crate::counters::Counters;
-use crate::event::EventSink;
+use crate::event::{EventSink, Usage};
 use crate::in_force::InForce;
 use crate::own_writes::{Memory, OwnWrites};
 #[cfg(feature = "network")]
@@ -26,7 +27,7 @@ pub struct Builder<S> {
     policy: Policy,
     traced: bool,
     development_mode: bool,
-    events: Option<Box<dyn EventSink>>,
+    events: Vec<Box<dyn EventSink>>,
     hook: Option<Hook>,
     on_error: OnStorageError,
     memory: Memory,
@@ -74,7 +75,7 @@ impl<S> Builder<S> {
             policy: Policy::default(),
             traced: false,
             development_mode: false,
-            events: None,
+            events: Vec::new(),
             hook: None,
             on_error: OnStorageError::default(),
             memory: Memory::default(),
@@ -103,9 +104,10 @@ impl<S> Builder<S> {
         self
     }
 
-    /// Hands events over to this sink. Without one nobody hears of them, and they cost nothing.
+    /// Hands events over to this sink, beside those that were given before. Without any nobody hears of them, and they cost
+    /// nothing.
     pub fn events(mut self, sink: impl EventSink + 'static) -> Self {
-        self.events = Some(Box::new(sink));
+        self.events.push(Box::new(sink));
         self
     }
 
@@ -142,6 +144,20 @@ impl<S> Builder<S> {
 
     /// What both clients are made of.
     pub(crate) fn core(self, has_storage: bool) -> Core {
+        let events = if self.development_mode { Vec::new() } else { self.events };
+        let usage = Usage {
+            integrations: self.hook.is_some(),
+            storage: has_storage,
+            track_returning_users: self.policy.track_returning_users,
+            goal_types: self.policy.goal_types != GoalTypes::All,
+            #[cfg(feature = "network")]
+            polling: self.poll.is_some(),
+            #[cfg(not(feature = "network"))]
+            polling: false,
+        };
+        for sink in &events {
+            guarded("the event sink", || sink.launched(&usage));
+        }
         let counters = Arc::<Counters>::default();
         let settings = Arc::new(InForce::new(self.settings));
         Core {
@@ -150,7 +166,7 @@ impl<S> Builder<S> {
             settings,
             policy: Policy { has_storage, ..self.policy },
             traced: self.traced,
-            events: self.events.filter(|_| !self.development_mode),
+            events,
             hook: self.hook,
             on_error: self.on_error,
             own: Arc::new(OwnWrites::new(self.memory, Arc::clone(&counters))),

@@ -22,7 +22,7 @@ pub(crate) struct Core {
     pub(crate) settings: Arc<InForce>,
     pub(crate) policy: Policy,
     pub(crate) traced: bool,
-    pub(crate) events: Option<Box<dyn EventSink>>,
+    pub(crate) events: Vec<Box<dyn EventSink>>,
     pub(crate) hook: Option<Hook>,
     pub(crate) on_error: OnStorageError,
     pub(crate) own: Arc<OwnWrites>,
@@ -58,9 +58,12 @@ impl Core {
         self.opted_out.load(Ordering::Relaxed)
     }
 
-    /// From now on nobody takes part, and no settings are looked for.
+    /// From now on nobody takes part, and no settings are looked for. Events that wait for more are sent (`flushEvents`).
     pub(crate) fn opt_out(&self) {
         self.opted_out.store(true, Ordering::Relaxed);
+        for sink in &self.events {
+            guarded("the event sink", || sink.hurry());
+        }
         #[cfg(feature = "network")]
         if let Some(polling) = &self.polling {
             polling.stop();
@@ -68,8 +71,8 @@ impl Core {
     }
 
     pub(crate) fn send(&self, event: &Event<'_, '_>) {
-        if let Some(events) = &self.events {
-            guarded("the event sink", || events.send(event));
+        for sink in &self.events {
+            guarded("the event sink", || sink.send(event));
         }
     }
 
@@ -81,7 +84,7 @@ impl Core {
 }
 
 /// Calls what is not ours. A panic in it is logged and goes no further: nothing is lost by it (spec Q-110).
-fn guarded(what: &str, call: impl FnOnce()) {
+pub(crate) fn guarded(what: &str, call: impl FnOnce()) {
     if catch_unwind(AssertUnwindSafe(call)).is_err() {
         tracing::error!("{what} panicked; the decision stands");
     }

@@ -174,7 +174,7 @@ impl<'a> Call<'a> {
     /// What happens when a decision is final. The record is handed over by `hand_over`, once, where it has its turn; where
     /// nobody else is interested, at once.
     pub(crate) fn perform(&self, outcome: &impl Outcome, noted: Noted, mut hand_over: impl FnMut()) {
-        if self.core.events.is_none() && self.core.hook.is_none() {
+        if self.core.events.is_empty() && self.core.hook.is_none() {
             if noted == Noted::Queue {
                 hand_over();
             }

@@ -1,20 +1,19 @@
 //! Where events go. What the collector should hear of is the engine's to say; how it gets there is a sink's.
 //!
-//! Here are two sinks that stay on this machine: [`MemoryEvents`], for tests, and [`NdjsonEvents`], a file of JSON lines.
-//! With the feature `network` there is a third, `Collector`, which sends them where the
-//! official SDK does; give the client a clone of it, and keep one to flush.
+//! Here are sinks that stay on this machine: [`MemoryEvents`], for tests, [`NdjsonEvents`], a file of JSON lines, and
+//! [`StdoutEvents`]. With the feature `network` there is another, `Collector`, which sends them where the official SDK does;
+//! give the client a clone of it, and keep one to flush. A client may have several.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
+mod ndjson;
+
 use std::sync::{Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 use steadfast_engine::event::Conversion;
 use steadfast_engine::settings::Id;
 use steadfast_engine::{Event, Revenue};
 
+pub use ndjson::{NdjsonEvents, Rotation, StdoutEvents};
 #[cfg(feature = "network")]
 pub use steadfast_events::{
     BackOff, Batching, BuildError, Collector, CollectorBuilder, Counters, Delivery, Endpoint, EndpointError,
@@ -28,11 +27,43 @@ pub use steadfast_events::{
 pub trait EventSink: Send + Sync {
     /// Takes an event over. It borrows from the call: what is needed later must be copied.
     fn send(&self, event: &Event<'_, '_>);
+
+    /// The client has opted out: what waits for more is to go now. Nobody waits for it. By default nothing waits.
+    fn hurry(&self) {}
+
+    /// The client is put together: how, for those who tell their collector of it. By default nobody wants to know.
+    fn launched(&self, usage: &Usage) {
+        let _ = usage;
+    }
+}
+
+/// How a client is put together, as far as the official SDK tells its collector (spec EVT-60).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// There is a hook (`integrations`): `ig`.
+    pub integrations: bool,
+    /// There is a storage (`userStorageService`): `ss`.
+    pub storage: bool,
+    /// Goals count again for users who come back (`shouldTrackReturningUser`): `tr`.
+    pub track_returning_users: bool,
+    /// Not all kinds of goals are tracked (`goalTypeToTrack`): `gt`.
+    pub goal_types: bool,
+    /// Settings are looked for (`pollingInterval`): `pi`.
+    pub polling: bool,
 }
 
 impl<S: EventSink + ?Sized> EventSink for std::sync::Arc<S> {
     fn send(&self, event: &Event<'_, '_>) {
         (**self).send(event);
+    }
+
+    fn hurry(&self) {
+        (**self).hurry();
+    }
+
+    fn launched(&self, usage: &Usage) {
+        (**self).launched(usage);
     }
 }
 
@@ -40,6 +71,21 @@ impl<S: EventSink + ?Sized> EventSink for std::sync::Arc<S> {
 impl EventSink for Collector {
     fn send(&self, event: &Event<'_, '_>) {
         Collector::send(self, event);
+    }
+
+    fn hurry(&self) {
+        Collector::hurry(self);
+    }
+
+    fn launched(&self, usage: &Usage) {
+        let all = [
+            ("ig", usage.integrations),
+            ("ss", usage.storage),
+            ("tr", usage.track_returning_users),
+            ("gt", usage.goal_types),
+            ("pi", usage.polling),
+        ];
+        self.launched_with(all.into_iter().filter(|(_, is_used)| *is_used).map(|(name, _)| (name, "1".to_owned())));
     }
 }
 
@@ -64,42 +110,6 @@ impl MemoryEvents {
 impl EventSink for MemoryEvents {
     fn send(&self, event: &Event<'_, '_>) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(to_json(event));
-    }
-}
-
-/// Appends events to a file, a JSON object a line, each with its `time` in milliseconds since 1970. They are in the file
-/// after [`flush`](Self::flush), and when this is dropped.
-#[derive(Debug)]
-pub struct NdjsonEvents(Mutex<BufWriter<File>>);
-
-impl NdjsonEvents {
-    /// Opens the file at its end; makes it where it is not there.
-    ///
-    /// # Errors
-    /// When the file cannot be opened for writing.
-    pub fn open(path: impl AsRef<Path>) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).create(true).open(path)?;
-        Ok(NdjsonEvents(Mutex::new(BufWriter::new(file))))
-    }
-
-    /// Hands everything to the system.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn flush(&self) -> io::Result<()> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
-    }
-}
-
-impl EventSink for NdjsonEvents {
-    fn send(&self, event: &Event<'_, '_>) {
-        let mut event = to_json(event);
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        event["time"] = u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX).into();
-        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = writeln!(file, "{event}") {
-            tracing::error!(%error, "an event cannot be written to its file");
-        }
     }
 }
 
