@@ -299,3 +299,72 @@ fn a_collector_may_stand_behind_a_path() {
     collector.flush_blocking(PATIENCE).unwrap();
     assert!(server.arrived()[0].path.starts_with("/proxy/server-side/track-user?"), "{:?}", server.arrived());
 }
+
+#[test]
+fn who_opts_out_sends_what_waits_for_a_batch() {
+    let server = LocalCollector::start();
+    let collector = collector(&server, batches_of(1_000));
+    let client = client(&collector);
+    activate(&client, 0..7);
+    client.opt_out();
+    activate(&client, 7..9);
+    let start = Instant::now();
+    while server.arrived().is_empty() {
+        assert!(start.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(entries(&server.arrived()[0]).len(), 7);
+}
+
+#[test]
+fn each_batch_is_told_once_it_is_done_with() {
+    let server = LocalCollector::start();
+    // The first attempt of each fails; the second batch is refused.
+    let mut count = 0;
+    server.answer(move |_| {
+        count += 1;
+        Reply::status(match count {
+            1 => 503,
+            2 => 200,
+            _ => 400,
+        })
+    });
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let tell = Arc::clone(&told);
+    let collector = Collector::builder()
+        .endpoint(Endpoint { url: server.url(), ..Endpoint::default() })
+        .delivery(batches_of(10))
+        .flush_callback(move |error, content| {
+            let content: Value = serde_json::from_str(content).unwrap();
+            tell.lock().unwrap().push((error.copied(), content["ev"].as_array().unwrap().len()));
+        })
+        .build()
+        .unwrap();
+    let client = client(&collector);
+    activate(&client, 0..10);
+    collector.flush_blocking(PATIENCE).unwrap();
+    activate(&client, 10..13);
+    assert_eq!(collector.flush_blocking(PATIENCE), Err(FlushError::Lost(3)));
+    // A flush ends when its events are settled; the callback comes a moment later.
+    let start = Instant::now();
+    while told.lock().unwrap().len() < 2 {
+        assert!(start.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(*told.lock().unwrap(), [(None, 10), (Some(LostBy::Refused(400)), 3)]);
+}
+
+#[test]
+fn how_the_client_is_put_together_is_told_as_the_reference_does() {
+    let server = LocalCollector::start();
+    let collector = collector(&server, batches_of(10));
+    let client = Client::builder(settings())
+        .storage(steadfast::storage::MemoryStorage::new())
+        .integrations(|_| {})
+        .events(collector.clone())
+        .build();
+    activate(&client, 0..10);
+    collector.flush_blocking(PATIENCE).unwrap();
+    let path = &server.arrived()[0].path;
+    assert!(path.contains("&eb=1&ig=1&ss=1&_l=1&"), "{path}");
+}
