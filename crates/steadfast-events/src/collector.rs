@@ -6,6 +6,7 @@
 //! With a [`Spool`] there is a second one (`keep.rs`), which writes to the disk, and hands over what is there.
 
 mod keep;
+mod watch;
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
@@ -305,13 +306,19 @@ impl Collector {
         let stamp = Stamp { milliseconds, chance: shared.chance.hash_one((milliseconds, number)) };
         let Some(event) = Event::of(event, account, stamp) else { return };
         let mut state = shared.state();
+        let next_number = state.dispatcher.next_number();
+        if watch::note(self.identity(), next_number) {
+            state.dispatcher.watch(next_number);
+        }
         if let State { kept: Some(kept), dispatcher, .. } = &mut *state {
+            let number = dispatcher.number();
             if kept.incoming.len() >= kept.room {
-                dispatcher.lost(u64::MAX);
+                dispatcher.lost(number);
                 drop(state);
-                return shared.tell(&[event], LostBy::NoRoom);
+                shared.tell(&[event], LostBy::NoRoom);
+                return shared.tell_waiting();
             }
-            kept.incoming.push((dispatcher.number(), event));
+            kept.incoming.push((number, event));
             let wake = std::mem::replace(&mut kept.is_asleep, false);
             drop(state);
             if wake {
@@ -324,7 +331,8 @@ impl Collector {
             Ok(has_work) => has_work && std::mem::replace(&mut state.is_asleep, false),
             Err(event) => {
                 drop(state);
-                return shared.tell(&[*event], LostBy::NoRoom);
+                shared.tell(&[*event], LostBy::NoRoom);
+                return shared.tell_waiting();
             }
         };
         let start = !std::mem::replace(&mut state.is_running, true);
@@ -335,6 +343,11 @@ impl Collector {
         if start {
             shared.start();
         }
+    }
+
+    /// What tells this collector from others.
+    fn identity(&self) -> usize {
+        Arc::as_ptr(&self.0.0).addr()
     }
 
     /// Sends everything that was taken over by now without waiting for more, and waits until it is there, at most so long.

@@ -123,6 +123,8 @@ pub struct Dispatcher {
     next_number: u64,
     next_parcel: u64,
     flushes: BTreeMap<FlushId, (u64, Lost)>,
+    /// Events of which somebody wants to know, and whether they are delivered, once that is known.
+    watched: BTreeMap<u64, Option<bool>>,
     failures: u32,
     not_before: Option<Instant>,
     chance: u64,
@@ -164,6 +166,7 @@ impl Dispatcher {
             next_number: 0,
             next_parcel: 0,
             flushes: BTreeMap::new(),
+            watched: BTreeMap::new(),
             failures: 0,
             not_before: None,
             chance,
@@ -190,11 +193,11 @@ impl Dispatcher {
     /// # Errors
     /// The event, when there is no room: it is lost.
     pub fn put(&mut self, event: Event, now: Instant) -> Result<bool, Box<Event>> {
+        let number = self.number();
         if !self.has_room() {
-            self.counters.lost += 1;
+            self.lost(number);
             return Err(Box::new(event));
         }
-        let number = self.number();
         Ok(self.hand_over(number, event, now))
     }
 
@@ -226,6 +229,7 @@ impl Dispatcher {
     /// The event of a number is lost before it was handed over.
     pub fn lost(&mut self, number: u64) {
         self.counters.lost += 1;
+        self.know(number, false);
         for (_, lost) in self.flushes.values_mut().filter(|(until, _)| number < *until) {
             lost.events += 1;
         }
@@ -347,6 +351,7 @@ impl Dispatcher {
                 self.counters.delivered += parcel.events.len() as u64;
                 for (number, _) in parcel.events {
                     self.settle(number);
+                    self.know(number, true);
                 }
                 Vec::new()
             }
@@ -397,6 +402,32 @@ impl Dispatcher {
         }
         self.flushes.remove(&id);
         Some(if lost.events == 0 { Ok(()) } else { Err(lost) })
+    }
+
+    /// Somebody wants to know what becomes of the event of this number, which is given next: it goes without waiting for more.
+    pub fn watch(&mut self, number: u64) {
+        self.watched.insert(number, None);
+        self.flushed_to = self.flushed_to.max(number + 1);
+    }
+
+    fn know(&mut self, number: u64, is_delivered: bool) {
+        if let Some(known) = self.watched.get_mut(&number) {
+            *known = Some(is_delivered);
+        }
+    }
+
+    /// Whether a watched event is delivered, or lost, which is then forgotten; `None` as long as it is neither.
+    pub fn watched(&mut self, number: u64) -> Option<bool> {
+        let known = *self.watched.get(&number)?;
+        if known.is_some() {
+            self.watched.remove(&number);
+        }
+        known
+    }
+
+    /// Nobody wants to know of an event any more.
+    pub fn unwatch(&mut self, number: u64) {
+        self.watched.remove(&number);
     }
 
     /// Nobody waits for a flush any more.

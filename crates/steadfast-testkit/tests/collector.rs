@@ -368,3 +368,57 @@ fn how_the_client_is_put_together_is_told_as_the_reference_does() {
     let path = &server.arrived()[0].path;
     assert!(path.contains("&eb=1&ig=1&ss=1&_l=1&"), "{path}");
 }
+
+#[test]
+fn a_call_can_be_waited_for_until_its_event_is_there() {
+    let server = LocalCollector::start();
+    let collector = collector(&server, batches_of(1_000));
+    let client = client(&collector);
+    // What waits for a batch waits on, or goes with it: it is of the same time.
+    activate(&client, 0..3);
+    let deliver = |user: &str| {
+        let activate = || client.activate("ab", user, Options::NONE).map(|decision| decision.variation().is_some());
+        collector.delivered_blocking(PATIENCE, activate)
+    };
+    assert!(matches!(deliver("Ashley"), (Ok(true), Ok(()))));
+    let visitor = settings().visitors().visitor("Ashley");
+    assert!(server.arrived().iter().any(|one| one.body.contains(visitor.as_str())));
+    // A call without an event waits for nothing.
+    let (name, delivery) = collector.delivered_blocking(Duration::ZERO, || {
+        client.variation_name("ab", "Ashley", Options::NONE).map(|decision| decision.variation().is_some())
+    });
+    assert!(matches!((name, delivery), (Ok(true), Ok(()))));
+    // Its own event alone decides.
+    server.answer(move |one| Reply::status(if one.body.contains(visitor.as_str()) { 200 } else { 400 }));
+    assert!(matches!(deliver("Bob"), (Ok(true), Err(FlushError::Lost(1)))));
+    assert!(matches!(deliver("Ashley"), (Ok(true), Ok(()))));
+    server.answer(|_| Reply::status(503));
+    let (_, delivery) = collector.delivered_blocking(Duration::from_millis(20), || activate(&client, 0..1));
+    assert_eq!(delivery, Err(FlushError::TimedOut));
+}
+
+#[test]
+fn an_asynchronous_call_can_be_waited_for_while_others_go_on() {
+    let server = LocalCollector::start();
+    let collector = collector(&server, quick());
+    let client = Arc::new(steadfast::Client::builder(settings()).events(collector.clone()).build());
+    let refused = settings().visitors().visitor("user 7");
+    server.answer(move |one| Reply::status(if one.path.contains(refused.as_str()) { 400 } else { 200 }));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
+    let deliver = |user: usize| {
+        let (client, collector) = (Arc::clone(&client), collector.clone());
+        async move {
+            let name = format!("user {user}");
+            let (decision, delivery) = collector.delivered(PATIENCE, client.activate("ab", &name, Options::NONE)).await;
+            assert!(decision.unwrap().variation().is_some());
+            delivery
+        }
+    };
+    runtime.block_on(async {
+        let tasks: Vec<_> = (0..50).map(|user| tokio::spawn(deliver(user))).collect();
+        for (user, task) in tasks.into_iter().enumerate() {
+            let wanted = if user == 7 { Err(FlushError::Lost(1)) } else { Ok(()) };
+            assert_eq!(task.await.unwrap(), wanted, "user {user}");
+        }
+    });
+}

@@ -76,6 +76,7 @@ impl Keeper {
         let mut state = shared.state();
         loop {
             let settled = state.dispatcher.take_settled();
+            let has_settled = !settled.is_empty();
             let (wants_more, is_closed, is_running) =
                 (state.wants_more() && !shared.hold, state.closed.is_some(), state.is_running);
             let Some(kept) = &mut state.kept else { return None };
@@ -83,6 +84,9 @@ impl Keeper {
             self.settled.extend(settled.into_iter().filter(|number| !kept.in_memory_alone.remove(number)));
             // With a disk that fails nobody waits for this.
             kept.noting = self.settled.iter().min().copied().filter(|_| self.failed.is_none());
+            if has_settled && kept.noting.is_none() {
+                shared.tell_waiting();
+            }
             // What failed is tried again in its time, new events at once: they must go somewhere.
             let may_try = self.failed.is_none_or(|failed| failed.elapsed() >= AGAIN);
             let has_work = !kept.incoming.is_empty() || may_try && (!self.settled.is_empty() || wants_more);
