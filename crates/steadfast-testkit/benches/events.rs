@@ -4,12 +4,13 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark prints, and fails by panicking")]
 
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use steadfast::blocking::Client;
 use steadfast::engine::{Options, Settings};
-use steadfast::event::{Batching, Collector, Delivery, Endpoint};
+use steadfast::event::{Batching, Collector, Delivery, Endpoint, Spool};
 use steadfast_testkit::servers::LocalCollector;
 
 const CALLS: usize = 50_000;
@@ -40,18 +41,27 @@ fn main() {
     let users: Vec<String> = (0..CALLS).map(|number| format!("user {number}")).collect();
     let server = LocalCollector::start();
     let endpoint = Endpoint { url: server.url(), ..Endpoint::default() };
-    let collector = |batch: Option<usize>| {
+    let collector = |batch: Option<usize>, spool: Option<&Path>| {
         let events = |many| NonZeroUsize::new(many).unwrap();
         let batch = batch.map(|many| Batching { events: events(many), interval: Duration::from_secs(1) });
         let delivery = Delivery { batch, room: 2 * CALLS * (ROUNDS + 1), ..Delivery::default() };
-        Collector::builder().endpoint(endpoint.clone()).delivery(delivery).build().unwrap()
+        let collector = Collector::builder().endpoint(endpoint.clone()).delivery(delivery);
+        match spool {
+            None => collector.build().unwrap(),
+            Some(folder) => collector.spool(Spool::new(folder)).build().unwrap(),
+        }
     };
     println!("what `activate` pays for its event, at the median of {CALLS} calls; median of {ROUNDS} rounds\n");
-    for (what, batch) in [("each by itself", None), ("in batches of 1,000", Some(1_000))] {
+    for (what, batch, is_kept) in [
+        ("each by itself", None, false),
+        ("in batches of 1,000", Some(1_000), false),
+        ("in batches of 1,000, on disk before that", Some(1_000), true),
+    ] {
         let without = Client::builder(settings()).build();
         let mut more: Vec<f64> = (0..ROUNDS)
             .map(|_| {
-                let collector = collector(batch);
+                let folder = tempfile::tempdir().unwrap();
+                let collector = collector(batch, is_kept.then(|| folder.path()));
                 let with = Client::builder(settings()).events(collector.clone()).build();
                 let more = call(&with, &users) - call(&without, &users);
                 // What is still to be sent is no load of the next round's.
@@ -66,15 +76,16 @@ fn main() {
         more.sort_by(f64::total_cmp);
         println!("{:>8.0} ns  {what}  (at most 500)", more[ROUNDS / 2]);
     }
-    let collector = collector(Some(1_000));
-    let client = Client::builder(settings()).events(collector.clone()).build();
-    let start = Instant::now();
-    for user in &users {
-        std::hint::black_box(client.activate("campaign-1", user, Options::NONE).is_ok());
+    for (what, is_kept) in [("", false), (", on disk before that", true)] {
+        let folder = tempfile::tempdir().unwrap();
+        let collector = collector(Some(1_000), is_kept.then(|| folder.path()));
+        let client = Client::builder(settings()).events(collector.clone()).build();
+        let start = Instant::now();
+        for user in &users {
+            std::hint::black_box(client.activate("campaign-1", user, Options::NONE).is_ok());
+        }
+        collector.flush_blocking(Duration::from_secs(60)).unwrap();
+        let rate = CALLS as f64 / start.elapsed().as_secs_f64();
+        println!("{rate:>8.0}  events a second in batches of 1,000{what}, to their end");
     }
-    collector.flush_blocking(Duration::from_secs(60)).unwrap();
-    println!(
-        "{:>8.0}  events a second in batches of 1,000, to their end",
-        CALLS as f64 / start.elapsed().as_secs_f64()
-    );
 }
