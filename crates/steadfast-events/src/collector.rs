@@ -312,7 +312,7 @@ impl Collector {
         }
         if let State { kept: Some(kept), dispatcher, .. } = &mut *state {
             let number = dispatcher.number();
-            if kept.incoming.len() >= kept.room {
+            if kept.incoming.len() >= kept.room || kept.is_over {
                 dispatcher.lost(number);
                 drop(state);
                 shared.tell(&[event], LostBy::NoRoom);
@@ -455,7 +455,7 @@ impl Drop for Handle {
 impl State {
     /// What came of a flush, if it is over.
     fn flushed(&mut self, id: FlushId) -> Option<Result<(), Lost>> {
-        let first = self.kept.as_ref().filter(|kept| !kept.is_over).and_then(|kept| {
+        let first = self.kept.as_ref().and_then(|kept| {
             // Also what is settled is waited for, so that who ends after this leaves nothing to be sent twice.
             let settled = self.dispatcher.first_settled().into_iter().chain(kept.noting);
             settled.chain(kept.unread).chain(kept.not_written()).min()
@@ -466,11 +466,12 @@ impl State {
     /// Whether what comes before this number is on disk; `None` as long as it may come there.
     fn kept(&self, until: u64) -> Option<Result<(), FlushError>> {
         let Some(kept) = &self.kept else { return Some(Ok(())) };
-        if kept.not_written().is_some_and(|number| number < until) && !kept.is_over {
+        let unwritten = kept.incoming.iter().take_while(|(number, _)| *number < until).count();
+        if !kept.is_over && kept.not_written().is_some_and(|number| number < until) {
             return None;
         }
         let missing = kept.in_memory_alone.range(..until).filter(|number| self.dispatcher.is_open(**number));
-        let missing = missing.count() as u64;
+        let missing = (missing.count() + unwritten) as u64;
         Some(if missing == 0 { Ok(()) } else { Err(FlushError::NotKept(missing)) })
     }
 }

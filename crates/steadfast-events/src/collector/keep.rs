@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::{LostBy, PoisonError, Shared, State};
 use crate::event::Event;
-use crate::spool::{Fate, Log};
+use crate::spool::{Added, Fate, Log};
 
 /// So long after it failed the disk is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -34,11 +34,14 @@ struct Keeper {
     failed: Option<Instant>,
 }
 
-/// However the thread ends, nobody waits for it after that.
+/// However the thread ends, it is known.
 struct Over(Arc<Shared>);
 
 impl Drop for Over {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("the thread that keeps events has ended: they are lost from here on");
+        }
         if let Some(kept) = &mut self.0.state().kept {
             kept.is_over = true;
         }
@@ -88,7 +91,7 @@ impl Keeper {
                 shared.tell_waiting();
             }
             // What failed is tried again in its time, new events at once: they must go somewhere.
-            let may_try = self.failed.is_none_or(|failed| failed.elapsed() >= AGAIN);
+            let may_try = self.may_try();
             let has_work = !kept.incoming.is_empty() || may_try && (!self.settled.is_empty() || wants_more);
             if has_work {
                 let incoming = std::mem::take(&mut kept.incoming);
@@ -110,6 +113,11 @@ impl Keeper {
         }
     }
 
+    /// A disk that failed is left alone for a moment.
+    fn may_try(&self) -> bool {
+        self.failed.is_none_or(|failed| failed.elapsed() >= AGAIN)
+    }
+
     /// Writes a group, and hands over what is kept as far as there is room for it.
     fn keep(&mut self, incoming: Vec<(u64, Event)>, shared: &Arc<Shared>) {
         if incoming.is_empty() && self.settled.is_empty() {
@@ -117,8 +125,10 @@ impl Keeper {
         }
         self.settled.sort_unstable();
         let was_read = self.log.is_read();
-        let added = self.log.add(&incoming, &self.settled);
+        let is_tried = self.may_try();
+        let added = if is_tried { self.log.add(&incoming, &self.settled) } else { Added::failed(incoming.len()) };
         match added.error {
+            None if !is_tried => {}
             Some(error) => {
                 if self.failed.replace(Instant::now()).is_none() {
                     tracing::warn!(%error, "the disk does not keep events: they go on from memory");

@@ -43,6 +43,18 @@ pub(crate) struct Added {
     pub(crate) begin: Place,
 }
 
+impl Added {
+    /// Nothing was tried.
+    pub(crate) fn failed(events: usize) -> Added {
+        Added {
+            fates: vec![Fate::Failed; events],
+            dropped: Vec::new(),
+            error: None,
+            begin: Place { segment: 0, offset: 0, account: None, from: 0 },
+        }
+    }
+}
+
 /// Where reading goes on.
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
@@ -269,6 +281,8 @@ impl Log {
         if let Err(error) = self.write_group(events, settled, &mut added) {
             self.writer = None;
             added.error = Some(error);
+            // What was begun and not written stays no longer than it must; the error is told already.
+            let _ = self.remove_settled();
         }
         added.fates.resize(events.len(), Fate::Failed);
         added

@@ -40,8 +40,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub(crate) use log::{Added, Fate, Log};
 pub use log::{Contents, Tail, contents};
-pub(crate) use log::{Fate, Log};
 
 /// Where events are kept until they are delivered, and how much of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
