@@ -89,3 +89,59 @@ fn what_is_different_is_said_campaign_by_campaign() {
     let broken = scratch.file("broken.json", "{");
     steadfast(&["settings", "diff", &old, &broken]).refuses(&["broken.json", "ends too early"]);
 }
+
+/// Stores so many users under these settings.
+fn stored(scratch: &Scratch, settings: &str, users: usize) -> String {
+    let (calls, url) = (scratch.path("calls.ndjson"), format!("embedded:{}", scratch.path("users.redb")));
+    let call =
+        |user: usize, campaign: &str| json!({"op": "activate", "campaignKey": campaign, "userId": format!("u{user}")});
+    let lines = (0..users).flat_map(|user| ["ab", "other"].map(|campaign| format!("{}\n", call(user, campaign))));
+    std::fs::write(&calls, lines.collect::<String>()).expect("it can be written");
+    let run = steadfast(&["batch", "--settings", settings, "--storage", &url, "--input", &calls]);
+    assert_eq!(run.status, 0, "{}", run.errors);
+    url
+}
+
+#[test]
+fn new_settings_are_held_against_those_who_are_stored() {
+    let scratch = Scratch::new("settings-what-if");
+    let write = |name: &str, campaigns: Value| {
+        let path = scratch.path(name);
+        std::fs::write(&path, file(campaigns).to_string()).expect("it can be written");
+        path
+    };
+    let old = write("old.json", json!([campaign("ab", [50, 50]), campaign("other", [50, 50])]));
+    let url = stored(&scratch, &old, 200);
+    let what_if = |settings: &str| {
+        let run = steadfast(&["settings", "what-if", "--settings", settings, "--storage", &url, "--json"]);
+        (run.status, serde_json::from_str::<Value>(&run.output).expect("it is JSON"))
+    };
+    // The same: whoever is stored would be decided on like that again.
+    let (status, same) = what_if(&old);
+    assert_eq!((status, &same["records"], &same["keep"]), (0, &json!(400), &json!(400)));
+    assert_eq!(same["differentIfNothingWereStored"], 0);
+    // Other weights: everybody keeps theirs, because they are stored.
+    let weights = write("weights.json", json!([campaign("ab", [100, 0]), campaign("other", [50, 50])]));
+    let (status, weights) = what_if(&weights);
+    assert_eq!((status, &weights["keep"]), (0, &json!(400)));
+    let moved = weights["differentIfNothingWereStored"].as_u64().expect("a number");
+    assert!((60..140).contains(&moved), "{moved}");
+    assert_eq!(weights["campaigns"][1]["differentIfNothingWereStored"], 0);
+    // A variation that is gone, a campaign that is paused, another that is gone.
+    let mut renamed = campaign("ab", [50, 50]);
+    renamed["variations"][1]["name"] = "Blue".into();
+    let mut paused = campaign("other", [50, 50]);
+    paused["status"] = "PAUSED".into();
+    let path = write("orphans.json", json!([renamed, paused]));
+    let (status, orphans) = what_if(&path);
+    assert_eq!((status, &orphans["orphanedBy"]["campaignNotRunning"]), (1, &json!(200)));
+    assert_eq!(orphans["orphanedBy"]["variationGone"], moved);
+    assert_eq!(orphans["keep"], 200 - moved);
+    let run = steadfast(&["settings", "what-if", "--settings", &path, "--storage", &url]);
+    assert!(run.output.contains("the variation is gone (") && !run.output.contains('\u{1b}'), "{}", run.output);
+    let (status, gone) = what_if(&write("gone.json", json!([campaign("ab", [50, 50])])));
+    assert_eq!((status, &gone["orphanedBy"]["campaignGone"]), (1, &json!(200)));
+    steadfast(&["settings", "what-if", "--settings", &old, "--storage", "none:"]).refuses(&["keeps nobody"]);
+    let missing = format!("embedded:{}", scratch.path("missing.redb"));
+    steadfast(&["settings", "what-if", "--settings", &old, "--storage", &missing]).refuses(&["missing.redb"]);
+}
