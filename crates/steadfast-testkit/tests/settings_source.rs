@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use steadfast::blocking::Client;
+use steadfast::engine::settings::{CampaignChange, Change};
 use steadfast::engine::{Options, Settings};
 use steadfast::event::{BackOff, Endpoint};
 use steadfast::{FetchError, Poll, SettingsSource};
@@ -140,9 +141,9 @@ fn what_is_bad_changes_nothing_and_what_is_good_is_put_in_force() {
     let listening = Arc::clone(&told);
     let poll = Poll::every(Duration::from_secs(1), vwo(&server))
         .back_off(BackOff { first: Duration::from_millis(5), longest: Duration::from_millis(20) })
-        .on_change(move |before, new| {
+        .on_change(move |change| {
             let of = |settings: &Settings| settings.campaigns()[0].variations()[0].name().to_owned();
-            listening.lock().unwrap().push((of(before), of(new)));
+            listening.lock().unwrap().push((of(&change.before), of(&change.after), change.campaigns.clone()));
         });
     let first = Arc::new(Settings::parse(&file(60781, "Blue")).unwrap());
     let client = Client::builder(first).poll(poll).build();
@@ -155,7 +156,9 @@ fn what_is_bad_changes_nothing_and_what_is_good_is_put_in_force() {
     // The same once more is nothing new.
     let before = asked.load(Ordering::SeqCst);
     until(|| asked.load(Ordering::SeqCst) >= before + 2);
-    assert_eq!(*told.lock().unwrap(), [("Blue".to_owned(), "Green".to_owned())]);
+    let change = Change::Different(vec!["variations".to_owned()]);
+    let change = vec![CampaignChange { campaign: "ab".to_owned(), change }];
+    assert_eq!(*told.lock().unwrap(), [("Blue".to_owned(), "Green".to_owned(), change)]);
 }
 
 #[test]

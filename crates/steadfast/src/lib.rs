@@ -26,7 +26,7 @@ pub use nonblocking::Client;
 pub use own_writes::Memory;
 pub use queue::Unfinished;
 #[cfg(feature = "network")]
-pub use settings_source::{FetchError, Poll, SettingsSource};
+pub use settings_source::{FetchError, Poll, SettingsChange, SettingsSource};
 #[cfg(feature = "layers")]
 pub use storage_config::StorageConfig;
 

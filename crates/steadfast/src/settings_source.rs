@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use steadfast_engine::Settings;
-use steadfast_engine::settings::{Id, SettingsError};
-use steadfast_events::event::Stamp;
+use steadfast_engine::settings::{CampaignChange, Id, SettingsError};
+use steadfast_events::event::{Account, Stamp};
 use steadfast_events::http::{GetError, Got, Http};
 use steadfast_events::wire::{self, Method, Request};
 use steadfast_events::{BackOff, Endpoint, EndpointError, Sender};
@@ -241,7 +242,20 @@ pub struct Poll {
     pub(crate) listener: Option<Listener>,
 }
 
-type Listener = Box<dyn Fn(&Arc<Settings>, &Arc<Settings>) + Send + Sync>;
+type Listener = Box<dyn Fn(&SettingsChange) + Send + Sync>;
+
+/// Settings that were put in force in place of others.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SettingsChange {
+    /// Those that were in force.
+    pub before: Arc<Settings>,
+    /// Those that are.
+    pub after: Arc<Settings>,
+    /// What is different in them, campaign by campaign ([`Settings::changes_since`]); none where only what goes for the account
+    /// is.
+    pub campaigns: Vec<CampaignChange>,
+}
 
 impl Poll {
     /// Looks there again after each of these intervals, a tenth more or less by chance, so that many servers do not ask at
@@ -259,9 +273,9 @@ impl Poll {
         self
     }
 
-    /// Is told of settings that were put in force, after those that were before.
+    /// Is told of settings that were put in force and are different from those before, by the thread that polls.
     #[must_use]
-    pub fn on_change(mut self, listener: impl Fn(&Arc<Settings>, &Arc<Settings>) + Send + Sync + 'static) -> Self {
+    pub fn on_change(mut self, listener: impl Fn(&SettingsChange) + Send + Sync + 'static) -> Self {
         self.listener = Some(Box::new(listener));
         self
     }
@@ -336,10 +350,16 @@ async fn run(poll: &Poll, settings: &Weak<InForce>) {
                 let Some(in_force) = settings.upgrade() else { return };
                 let before = in_force.swap(&new);
                 drop(in_force);
-                tracing::info!(campaigns = new.campaigns().len(), "new settings are in force");
+                let campaigns = new.changes_since(&before);
+                if campaigns.is_empty() && Account::of(&new) == Account::of(&before) {
+                    // As it is when they are looked at first.
+                    continue;
+                }
+                let (all, different) = (new.campaigns().len(), campaigns.len());
+                tracing::info!(campaigns = all, different, "new settings are in force");
                 if let Some(listener) = &poll.listener {
-                    let told = std::panic::AssertUnwindSafe(|| listener(&before, &new));
-                    if std::panic::catch_unwind(told).is_err() {
+                    let change = SettingsChange { before, after: new, campaigns };
+                    if catch_unwind(AssertUnwindSafe(|| listener(&change))).is_err() {
                         tracing::error!("the listener for settings panicked; they are in force");
                     }
                 }

@@ -7,6 +7,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
+use super::changes::Fields;
 use super::error::{SettingsError, SettingsErrorKind};
 use super::groups;
 use super::model::{Campaign, CampaignIndex, CampaignKind, Goal, GoalKind, Id, Settings, Variation};
@@ -188,6 +189,7 @@ impl CampaignCompiler {
             variables,
             group: None,
             broken: None,
+            fields: Fields::of(json),
         }
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 
 use rustc_hash::FxBuildHasher;
 
+use super::changes::Fields;
 use super::problem::Problem;
 use super::variable::Variable;
 use crate::bucket::{Bucketer, HashInput, Murmur3, Range, VisitorNamespace};
@@ -65,6 +66,8 @@ pub struct Campaign {
     pub(crate) group: Option<GroupIndex>,
     /// Why the campaign cannot be used: the first error in it.
     pub(crate) broken: Option<Box<Problem>>,
+    /// By which it is seen whether it is different from another.
+    pub(crate) fields: Fields,
 }
 
 /// What a campaign is for.
