@@ -13,7 +13,7 @@ use steadfast::blocking::Client;
 use steadfast::engine::settings::{CampaignChange, Change};
 use steadfast::engine::{Options, Settings};
 use steadfast::event::{BackOff, Endpoint};
-use steadfast::{FetchError, Poll, SettingsSource};
+use steadfast::{FetchError, FileCache, Poll, SettingsCache, SettingsSource};
 use steadfast_testkit::servers::{Arrived, LocalCollector, Reply};
 
 /// What no machine needs, however busy.
@@ -196,4 +196,106 @@ fn a_file_is_looked_at_again() {
     assert_eq!(variation(&client).as_deref(), Some("Blue"));
     std::fs::write(&path, file(60781, "Green")).unwrap();
     until(|| variation(&client).as_deref() == Some("Green"));
+}
+
+#[test]
+fn a_file_that_is_replaced_is_in_force_soon_and_a_bad_one_never() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings.json");
+    let replace = |text: &str| {
+        let beside = folder.path().join("beside");
+        std::fs::write(&beside, text).unwrap();
+        std::fs::rename(&beside, &path).unwrap();
+    };
+    replace(&file(60781, "Blue"));
+    let first = SettingsSource::file(&path).fetch_blocking().unwrap();
+    let told = Arc::new(Mutex::new(0));
+    let count = Arc::clone(&told);
+    let poll = Poll::file(&path).on_change(move |_| *count.lock().unwrap() += 1);
+    let client = Client::builder(first).poll(poll).build();
+    // As long as the clock of the file system may not tell it from another; and longer.
+    std::thread::sleep(Duration::from_millis(3_500));
+    assert_eq!(*told.lock().unwrap(), 0, "it is as it was");
+    replace(&file(60781, "Green"));
+    until(|| variation(&client).as_deref() == Some("Green"));
+    replace(&file(60781, "Red")[..50]);
+    std::thread::sleep(Duration::from_millis(2_500));
+    assert_eq!(variation(&client).as_deref(), Some("Green"));
+    // Of the same length and a moment after it was read.
+    replace(&file(60781, "Pinky"));
+    until(|| variation(&client).as_deref() == Some("Pinky"));
+    std::fs::write(&path, file(60781, "White")).unwrap();
+    until(|| variation(&client).as_deref() == Some("White"));
+    assert_eq!(*told.lock().unwrap(), 3);
+}
+
+#[test]
+fn without_a_network_the_start_is_made_with_a_copy_of_good_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("copy.json");
+    let server = LocalCollector::start();
+    let source = vwo(&server).cached(FileCache::new(&path));
+    let of = |source: &SettingsSource| {
+        source.fetch_blocking().map(|settings| settings.campaigns()[0].variations()[0].name().to_owned())
+    };
+    // There is none yet.
+    server.answer(|_| answered(503, ""));
+    assert!(matches!(of(&source), Err(FetchError::Status(503))));
+    assert!(!path.exists());
+    server.answer(|_| answered(200, &file(60781, "Green")));
+    assert_eq!(of(&source).unwrap(), "Green");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    // What is bad is not kept, and what cannot be had is had from the copy.
+    for bad in [answered(503, ""), answered(200, "<html>"), answered(200, &file(60781, "Red")[..40])] {
+        server.answer(move |_| bad.clone());
+        assert_eq!(of(&source).unwrap(), "Green");
+    }
+    // Who says no is heard.
+    server.answer(|_| answered(400, ""));
+    assert!(matches!(of(&source), Err(FetchError::Status(400))));
+    server.answer(|_| answered(200, &file(7, "Red")));
+    assert!(matches!(of(&source), Err(FetchError::OtherAccount { .. })));
+    // Polling keeps what it puts in force.
+    server.answer(|_| answered(200, &file(60781, "White")));
+    let first = Arc::new(Settings::parse(&file(60781, "Blue")).unwrap());
+    let client = Client::builder(first).poll(Poll::every(Duration::ZERO, source.clone())).build();
+    until(|| variation(&client).as_deref() == Some("White"));
+    drop(client);
+    drop(server);
+    assert_eq!(of(&source).unwrap(), "White");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    // A copy that is damaged, or another account's, is not used.
+    for bad in ["{".to_owned(), file(7, "Red")] {
+        std::fs::write(&path, bad).unwrap();
+        assert!(matches!(of(&source), Err(FetchError::Unreachable)));
+    }
+}
+
+/// `getSettings` and `setSettings` of somebody, which fail, or panic.
+struct Trouble(bool);
+
+impl SettingsCache for Trouble {
+    fn get_settings(&self) -> std::io::Result<Option<String>> {
+        if self.0 { unreachable!("a cache that panics") } else { Err(std::io::Error::other("a cache that fails")) }
+    }
+
+    fn set_settings(&self, _: &str) -> std::io::Result<()> {
+        self.get_settings().map(drop)
+    }
+}
+
+#[test]
+fn a_cache_that_fails_costs_nothing_but_the_copy() {
+    for panics in [false, true] {
+        let server = LocalCollector::start();
+        server.answer(|_| answered(200, &file(60781, "Green")));
+        let source = vwo(&server).cached(Trouble(panics));
+        assert!(source.fetch_blocking().is_ok());
+        server.answer(|_| answered(503, ""));
+        assert!(matches!(source.fetch_blocking(), Err(FetchError::Status(503))));
+    }
 }

@@ -14,6 +14,8 @@ pub mod nonblocking;
 mod own_writes;
 mod queue;
 #[cfg(feature = "network")]
+mod settings_cache;
+#[cfg(feature = "network")]
 mod settings_source;
 #[cfg(feature = "layers")]
 mod storage_config;
@@ -25,6 +27,8 @@ pub use event::EventSink;
 pub use nonblocking::Client;
 pub use own_writes::Memory;
 pub use queue::Unfinished;
+#[cfg(feature = "network")]
+pub use settings_cache::{FileCache, SettingsCache};
 #[cfg(feature = "network")]
 pub use settings_source::{FetchError, Poll, SettingsChange, SettingsSource};
 #[cfg(feature = "layers")]

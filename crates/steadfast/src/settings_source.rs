@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use steadfast_engine::Settings;
 use steadfast_engine::settings::{CampaignChange, Id, SettingsError};
@@ -16,14 +16,16 @@ use steadfast_events::{BackOff, Endpoint, EndpointError, Sender};
 use tokio::sync::Notify;
 
 use crate::in_force::InForce;
+use crate::settings_cache::SettingsCache;
 
 /// No settings file is as large: 32 MiB. What is beyond is not read.
 const MOST: usize = 32 << 20;
 
 /// Where settings are kept.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SettingsSource {
     at: At,
+    cache: Option<Arc<dyn SettingsCache>>,
 }
 
 #[derive(Clone)]
@@ -105,6 +107,8 @@ impl fmt::Debug for At {
 struct Known {
     etag: Option<String>,
     text: String,
+    /// How the file looked when it was read.
+    look: Option<Look>,
 }
 
 impl SettingsSource {
@@ -119,7 +123,7 @@ impl SettingsSource {
     ) -> Result<SettingsSource, EndpointError> {
         let http = Http::new(endpoint)?;
         let at = At::Vwo { http, account: account.into(), sdk_key: sdk_key.into(), sender: Sender::default() };
-        Ok(SettingsSource { at })
+        Ok(SettingsSource { at, cache: None })
     }
 
     /// The file at a URL: [`Endpoint::url`] as a whole, with its query if there is one. Where it says which account's they must be, others are refused.
@@ -132,18 +136,28 @@ impl SettingsSource {
             (file, format!("?{query}"))
         });
         let http = Http::new(&Endpoint { url: file.to_owned(), ..endpoint.clone() })?;
-        Ok(SettingsSource { at: At::Url { http, query, account: account.map(str::to_owned) } })
+        Ok(SettingsSource { at: At::Url { http, query, account: account.map(str::to_owned) }, cache: None })
     }
 
-    /// A file of this machine.
+    /// A file of this machine. Who [polls](Poll) it reads it when it is another than before.
     pub fn file(path: impl AsRef<Path>) -> SettingsSource {
-        SettingsSource { at: At::File(path.as_ref().to_owned()) }
+        SettingsSource { at: At::File(path.as_ref().to_owned()), cache: None }
+    }
+
+    /// Keeps a copy of what is fetched, also by who polls, and takes that where [`fetch`](Self::fetch) and its kin would fail
+    /// because nothing can be had: nobody answers, in time or at all, or with 408, 429 or 5xx, or what is there are no
+    /// settings. One warning says so. Where the server refuses, or has another account's, that is the answer.
+    #[must_use]
+    pub fn cached(mut self, cache: impl SettingsCache + 'static) -> SettingsSource {
+        self.cache = Some(Arc::new(cache));
+        self
     }
 
     /// The settings that are there.
     ///
     /// # Errors
-    /// When they cannot be had, or are not what they should be. It ends within [`Endpoint::answer`].
+    /// When they cannot be had, or are not what they should be, and there is no [copy](Self::cached) either. It ends within
+    /// [`Endpoint::answer`].
     pub async fn fetch(&self) -> Result<Arc<Settings>, FetchError> {
         self.fetch_text().await.map(|(settings, _)| settings)
     }
@@ -154,9 +168,51 @@ impl SettingsSource {
     /// As for [`fetch`](Self::fetch).
     pub async fn fetch_text(&self) -> Result<(Arc<Settings>, String), FetchError> {
         let mut known = Known::default();
-        let fetched = self.fetch_new(&mut known, None).await?;
-        // Where nothing is known, nothing is the same.
-        fetched.map(|settings| (settings, known.text)).ok_or(FetchError::Status(304))
+        match self.fetch_new(&mut known, None).await {
+            // Where nothing is known, nothing is the same.
+            Ok(fetched) => fetched.map(|settings| (settings, known.text)).ok_or(FetchError::Status(304)),
+            Err(error) => self.copy_instead_of(error),
+        }
+    }
+
+    /// The copy, where there is a good one and the error is one that it is for.
+    fn copy_instead_of(&self, error: FetchError) -> Result<(Arc<Settings>, String), FetchError> {
+        let Some(cache) = self.cache.as_ref().filter(|_| error.may_pass()) else { return Err(error) };
+        let text = match guarded(|| cache.get_settings()) {
+            Ok(Some(text)) => text,
+            Ok(None) => return Err(error),
+            Err(unread) => {
+                tracing::warn!(%unread, "the copy of the settings cannot be read");
+                return Err(error);
+            }
+        };
+        match checked(&text, self.account()) {
+            Ok(settings) => {
+                tracing::warn!(%error, "settings cannot be had: a copy of earlier ones is used");
+                Ok((Arc::new(settings), text))
+            }
+            Err(bad) => {
+                tracing::warn!(%bad, "the copy of the settings cannot be used");
+                Err(error)
+            }
+        }
+    }
+
+    fn keep_a_copy(&self, text: &str) {
+        if let Some(cache) = &self.cache
+            && let Err(error) = guarded(|| cache.set_settings(text))
+        {
+            tracing::warn!(%error, "a copy of the settings could not be kept");
+        }
+    }
+
+    /// Whose settings they must be, where that was said.
+    fn account(&self) -> Option<&str> {
+        match &self.at {
+            At::Vwo { account, .. } => Some(account),
+            At::Url { account, .. } => account.as_deref(),
+            At::File(_) => None,
+        }
     }
 
     /// The same, for a program that waits where it stands; also inside a runtime.
@@ -185,19 +241,23 @@ impl SettingsSource {
 
     /// What is there, if it is not what is known; then it is. An account is that of the settings in force.
     async fn fetch_new(&self, known: &mut Known, account: Option<&Id>) -> Result<Option<Arc<Settings>>, FetchError> {
-        let (got, wanted) = match &self.at {
+        let mut look = None;
+        let got = match &self.at {
             At::Vwo { http, account, sdk_key, sender } => {
                 let stamp = Stamp { milliseconds: 0, chance: RandomState::new().hash_one(0) };
-                let request = wire::settings(account, sdk_key, sender, stamp);
-                (get(http, &request, known).await?, Some(account.as_str()))
+                get(http, &wire::settings(account, sdk_key, sender, stamp), known).await?
             }
-            At::Url { http, query, account } => {
+            At::Url { http, query, .. } => {
                 let request = Request { method: Method::Get, path: query.clone(), headers: Vec::new(), body: None };
-                (get(http, &request, known).await?, account.as_deref())
+                get(http, &request, known).await?
             }
             At::File(path) => {
+                look = Look::at(path);
+                if look.is_some() && look == known.look {
+                    return Ok(None);
+                }
                 let body = std::fs::read(path).map_err(FetchError::File)?;
-                (Got { status: 200, etag: None, body }, None)
+                Got { status: 200, etag: None, body }
             }
         };
         let text = match got.status {
@@ -206,20 +266,69 @@ impl SettingsSource {
             status => return Err(FetchError::Status(status)),
         };
         if !known.text.is_empty() && known.text == text {
-            known.etag = got.etag;
+            (known.etag, known.look) = (got.etag, look);
             return Ok(None);
         }
-        let settings = Settings::parse(&text).map_err(FetchError::NoSettings)?;
-        // What the reference takes at its word, and then answers nothing any more (spec SET-54).
-        if settings.campaigns().is_empty() && !has_campaigns(&text) {
-            return Err(FetchError::NoCampaigns);
-        }
-        let found = settings.account().as_str();
-        if let Some(wanted) = wanted.or(account.map(Id::as_str)).filter(|wanted| *wanted != found) {
-            return Err(FetchError::OtherAccount { found: found.to_owned(), wanted: wanted.to_owned() });
-        }
-        *known = Known { etag: got.etag, text: text.into_owned() };
+        let settings = checked(&text, self.account().or(account.map(Id::as_str)))?;
+        self.keep_a_copy(&text);
+        *known = Known { etag: got.etag, text: text.into_owned(), look };
         Ok(Some(Arc::new(settings)))
+    }
+}
+
+impl FetchError {
+    /// Whether another time there may be good ones: nobody has said no.
+    fn may_pass(&self) -> bool {
+        match self {
+            FetchError::Status(status) => matches!(status, 408 | 429 | 500..=599),
+            FetchError::OtherAccount { .. } => false,
+            _ => true,
+        }
+    }
+}
+
+/// The settings of a text, if they are good ones, and this account's.
+fn checked(text: &str, wanted: Option<&str>) -> Result<Settings, FetchError> {
+    let settings = Settings::parse(text).map_err(FetchError::NoSettings)?;
+    // What the reference takes at its word, and then answers nothing any more (spec SET-54).
+    if settings.campaigns().is_empty() && !has_campaigns(text) {
+        return Err(FetchError::NoCampaigns);
+    }
+    let found = settings.account().as_str();
+    match wanted.filter(|wanted| *wanted != found) {
+        Some(wanted) => Err(FetchError::OtherAccount { found: found.to_owned(), wanted: wanted.to_owned() }),
+        None => Ok(settings),
+    }
+}
+
+/// Calls a cache, which is not ours; a panic in it is an error of its.
+fn guarded<T>(call: impl FnOnce() -> std::io::Result<T>) -> std::io::Result<T> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err(std::io::Error::other("the cache panicked")))
+}
+
+/// How a file looks from outside: it is read again when that is different.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Look {
+    changed: SystemTime,
+    bytes: u64,
+    /// A file that is put in the place of another is another one.
+    file: u64,
+}
+
+impl Look {
+    /// Clocks of file systems tick slowly: what was written so lately may be written again and look the same.
+    const FRESH: Duration = Duration::from_secs(2);
+
+    /// `None` where it says nothing.
+    fn at(path: &Path) -> Option<Look> {
+        let metadata = std::fs::metadata(path).ok()?;
+        let changed = metadata.modified().ok()?;
+        let is_old = SystemTime::now().duration_since(changed).is_ok_and(|age| age >= Look::FRESH);
+        #[cfg(unix)]
+        let file = std::os::unix::fs::MetadataExt::ino(&metadata);
+        #[cfg(not(unix))]
+        let file = 0;
+        is_old.then_some(Look { changed, bytes: metadata.len(), file })
     }
 }
 
@@ -278,6 +387,21 @@ impl Poll {
     pub fn on_change(mut self, listener: impl Fn(&SettingsChange) + Send + Sync + 'static) -> Self {
         self.listener = Some(Box::new(listener));
         self
+    }
+}
+
+impl Poll {
+    /// Watches a file: looks at it each second, and reads it when it is another than before. Put a new one in its place as a
+    /// whole, by renaming: half a file is no settings, and those in force stay.
+    pub fn file(path: impl AsRef<Path>) -> Poll {
+        Poll::every(Duration::from_secs(1), SettingsSource::file(path))
+    }
+}
+
+/// It does not show the key.
+impl fmt::Debug for SettingsSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("SettingsSource").field("at", &self.at).field("cached", &self.cache.is_some()).finish()
     }
 }
 
