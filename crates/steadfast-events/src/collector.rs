@@ -38,6 +38,8 @@ type FlushCallback = Box<dyn Fn(Option<&LostBy>, &str) + Send + Sync>;
 pub enum LostBy {
     /// There was no room for them: in memory, or in the spool.
     NoRoom,
+    /// They could not be kept, and there was no other way for them.
+    Disk,
     /// The collector will not have them: it answered with this status.
     Refused(u16),
     /// They were tried as often as [`Delivery::attempts`] says, or [`Spool::attempts`] while others arrived.
@@ -93,7 +95,9 @@ pub enum FlushError {
 impl std::fmt::Display for FlushError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            FlushError::Lost(events) => write!(formatter, "{events} events were lost: the collector did not take them"),
+            FlushError::Lost(events) => {
+                write!(formatter, "{events} events were lost: there was no room, or the collector did not take them")
+            }
             FlushError::NotKept(events) => {
                 write!(formatter, "{events} events are not on disk, which failed: they are still sent from memory")
             }
@@ -156,16 +160,18 @@ struct State {
 struct Kept {
     /// What was taken over and is not on disk yet, in order.
     incoming: Vec<(u64, Event)>,
-    /// The first number of those that are written at this moment.
-    writing: Option<u64>,
+    /// The first number of those that are written at this moment, and how many they are.
+    writing: Option<(u64, usize)>,
     /// The first number of what is settled, and about to be written down as that.
     noting: Option<u64>,
     /// What is on disk alone, from this number on.
     unread: Option<u64>,
     /// So many are on disk alone.
     waiting: u64,
-    /// What the disk would not take, and is in memory.
+    /// What the disk would not take, or has given up, and is in memory.
     in_memory_alone: BTreeSet<u64>,
+    /// So many could not be kept, and nobody who asked was told yet.
+    lost: u64,
     /// So many may come before the disk has them.
     room: usize,
     /// So many are in memory at most, of those that are on disk.
@@ -236,7 +242,8 @@ impl CollectorBuilder {
     ///
     /// # Errors
     /// When its URL is none, TLS cannot be set up, or the spool cannot be opened: it is somebody else's, or the system will
-    /// not.
+    /// not. Opening a spool looks through its files, and waits for its owner ([`Spool::patience`]): in an asynchronous program
+    /// do it where one may block.
     pub fn build(self) -> Result<Collector, BuildError> {
         let CollectorBuilder { endpoint, delivery, mut sender, spool, listener, flush_callback } = self;
         let http = Http::new(&endpoint).map_err(BuildError::Endpoint)?;
@@ -314,6 +321,7 @@ impl Collector {
             let number = dispatcher.number();
             if kept.incoming.len() >= kept.room || kept.is_over {
                 dispatcher.lost(number);
+                kept.lost += 1;
                 drop(state);
                 shared.tell(&[event], LostBy::NoRoom);
                 return shared.tell_waiting();
@@ -361,15 +369,17 @@ impl Collector {
         if shared.hold {
             return self.kept(deadline).await;
         }
-        let id = shared.begin_flush();
-        let waited = shared.wait(deadline, |state| state.flushed(id)).await;
-        shared.end_flush(id, waited)
+        let flush = Flush { shared, id: shared.begin_flush() };
+        let waited = shared.wait(deadline, |state| state.flushed(flush.id)).await;
+        flush.end(waited)
     }
 
     /// Waits until the spool has on disk what was taken over by now, at most so long; without a spool it is there at once.
     ///
     /// # Errors
-    /// When some of it is in memory alone because the disk failed, or the time is up.
+    /// When some of what was taken over since this was asked last had no room there, or could not be kept and had no other
+    /// way ([`FlushError::Lost`], once for each), some is in memory alone because the disk failed ([`FlushError::NotKept`]), or
+    /// the time is up.
     pub async fn kept(&self, deadline: Duration) -> Result<(), FlushError> {
         let until = self.0.0.state().dispatcher.next_number();
         self.0.0.wait(deadline, |state| state.kept(until)).await.unwrap_or(Err(FlushError::TimedOut))
@@ -393,9 +403,9 @@ impl Collector {
         if shared.hold {
             return self.kept_blocking(deadline);
         }
-        let id = shared.begin_flush();
-        let waited = shared.wait_blocking(deadline, |state| state.flushed(id));
-        shared.end_flush(id, waited)
+        let flush = Flush { shared, id: shared.begin_flush() };
+        let waited = shared.wait_blocking(deadline, |state| state.flushed(flush.id));
+        flush.end(waited)
     }
 
     /// Sends what waits for a batch to be full, and waits for nothing.
@@ -424,7 +434,8 @@ impl Collector {
         let state = self.0.0.state();
         let mut counters = state.dispatcher.counters();
         if let Some(kept) = &state.kept {
-            counters.pending += kept.waiting + kept.incoming.len() as u64;
+            let writing = kept.writing.map_or(0, |(_, events)| events);
+            counters.pending += kept.waiting + (kept.incoming.len() + writing) as u64;
         }
         counters
     }
@@ -464,14 +475,17 @@ impl State {
     }
 
     /// Whether what comes before this number is on disk; `None` as long as it may come there.
-    fn kept(&self, until: u64) -> Option<Result<(), FlushError>> {
-        let Some(kept) = &self.kept else { return Some(Ok(())) };
-        let unwritten = kept.incoming.iter().take_while(|(number, _)| *number < until).count();
-        if !kept.is_over && kept.not_written().is_some_and(|number| number < until) {
+    fn kept(&mut self, until: u64) -> Option<Result<(), FlushError>> {
+        let Some(kept) = &mut self.kept else { return Some(Ok(())) };
+        if kept.not_written().is_some_and(|number| number < until) {
             return None;
         }
+        let lost = std::mem::take(&mut kept.lost);
+        if lost > 0 {
+            return Some(Err(FlushError::Lost(lost)));
+        }
         let missing = kept.in_memory_alone.range(..until).filter(|number| self.dispatcher.is_open(**number));
-        let missing = (missing.count() + unwritten) as u64;
+        let missing = missing.count() as u64;
         Some(if missing == 0 { Ok(()) } else { Err(FlushError::NotKept(missing)) })
     }
 }
@@ -487,6 +501,7 @@ impl Kept {
             unread: log.unread_from(),
             waiting: log.open_events(),
             in_memory_alone: BTreeSet::new(),
+            lost: 0,
             room: delivery.room.max(1),
             window: batch.max(4_096).min(delivery.room.max(1)),
             is_asleep: false,
@@ -496,7 +511,7 @@ impl Kept {
 
     /// The first number of those that are not on disk yet.
     fn not_written(&self) -> Option<u64> {
-        self.writing.or_else(|| self.incoming.first().map(|(number, _)| *number))
+        self.writing.map(|(number, _)| number).or_else(|| self.incoming.first().map(|(number, _)| *number))
     }
 }
 
@@ -567,17 +582,6 @@ impl Shared {
         id
     }
 
-    fn end_flush(&self, id: FlushId, result: Option<Result<(), Lost>>) -> Result<(), FlushError> {
-        match result {
-            Some(Ok(())) => Ok(()),
-            Some(Err(Lost { events })) => Err(FlushError::Lost(events)),
-            None => {
-                self.state().dispatcher.forget(id);
-                Err(FlushError::TimedOut)
-            }
-        }
-    }
-
     fn tell(&self, events: &[Event], why: LostBy) {
         if events.is_empty() {
             return;
@@ -622,6 +626,28 @@ impl Shared {
     }
 }
 
+/// A flush that is waited for; forgotten however that ends.
+struct Flush<'c> {
+    shared: &'c Shared,
+    id: FlushId,
+}
+
+impl Flush<'_> {
+    fn end(self, result: Option<Result<(), Lost>>) -> Result<(), FlushError> {
+        match result {
+            Some(Ok(())) => Ok(()),
+            Some(Err(Lost { events })) => Err(FlushError::Lost(events)),
+            None => Err(FlushError::TimedOut),
+        }
+    }
+}
+
+impl Drop for Flush<'_> {
+    fn drop(&mut self) {
+        self.shared.state().dispatcher.forget(self.id);
+    }
+}
+
 /// The thread, as long as it is there.
 struct Present(Arc<Shared>);
 
@@ -640,8 +666,14 @@ async fn run(shared: &Arc<Shared>) {
         let until = {
             let mut state = shared.state();
             let now = Instant::now();
-            // What is on disk is sent by who comes next; what is under way is still answered.
-            let is_left = state.kept.is_some() && state.closed.is_some();
+            // What is on disk is sent by who comes next; what is under way is still answered. What is in memory alone is sent
+            // as without a spool.
+            let dispatcher = &state.dispatcher;
+            let is_left = state.closed.is_some()
+                && state
+                    .kept
+                    .as_ref()
+                    .is_some_and(|kept| !kept.in_memory_alone.iter().any(|number| dispatcher.is_open(*number)));
             if let Some(end) = state.closed
                 && (state.dispatcher.is_idle() || is_left && calls.is_empty() || end <= now)
             {

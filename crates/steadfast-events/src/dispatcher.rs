@@ -309,6 +309,13 @@ impl Dispatcher {
 
     /// What came of a parcel. The events that are lost by it.
     pub fn answered(&mut self, mut parcel: Parcel, outcome: Outcome, now: Instant) -> Vec<Event> {
+        let outcome = match outcome {
+            // What is kept can wait until a wrong URL, a proxy or a permission is mended; these say nothing of the event.
+            Outcome::Refused { status: 300..=399 | 401 | 403..=405 | 407 } if self.kept.is_some() => {
+                Outcome::Later { after: None }
+            }
+            outcome => outcome,
+        };
         self.under_way -= 1;
         parcel.attempts += 1;
         match outcome {
@@ -323,9 +330,9 @@ impl Dispatcher {
                 match self.kept {
                     None if parcel.attempts >= self.rules.attempts.max(1) => return self.lose(parcel),
                     Some(most) if parcel.own_failures >= most.max(1) => match parcel.events.len() {
-                        // One of them may be what is not accepted.
+                        // One of them may be what is not accepted: its half fails a few times more, and the other does not.
                         2.. => {
-                            self.split(parcel, now);
+                            self.split(parcel, now, most - most.div_ceil(10));
                             return Vec::new();
                         }
                         _ => return self.lose(parcel),
@@ -344,7 +351,7 @@ impl Dispatcher {
         }
         match outcome {
             Outcome::TooLarge if parcel.events.len() > 1 => {
-                self.split(parcel, now);
+                self.split(parcel, now, 0);
                 Vec::new()
             }
             Outcome::Delivered => {
@@ -360,10 +367,10 @@ impl Dispatcher {
     }
 
     /// Two halves go on as parcels of their own.
-    fn split(&mut self, mut parcel: Parcel, now: Instant) {
+    fn split(&mut self, mut parcel: Parcel, now: Instant, own_failures: u32) {
         let half = parcel.events.split_off(parcel.events.len() / 2);
         for events in [parcel.events, half] {
-            let parcel = self.parcel(events);
+            let parcel = Parcel { own_failures, ..self.parcel(events) };
             self.again.insert((now, parcel.number), parcel);
         }
     }

@@ -1,5 +1,6 @@
 //! What is kept of an event until it is delivered.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -10,7 +11,7 @@ use steadfast_engine::{Options, Revenue, event};
 use crate::wire;
 
 /// Whose events these are, and how the collector wants them: what the settings say of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Account {
     /// The account.
     pub id: Id,
@@ -92,6 +93,18 @@ pub struct Conversion {
     pub counts_revenue: bool,
     /// The event property that carries the amount, in the event architecture.
     pub revenue_property: Option<Box<str>>,
+}
+
+/// It does not show the key.
+impl fmt::Debug for Account {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Account")
+            .field("id", &self.id)
+            .field("event_architecture", &self.event_architecture)
+            .field("collection_prefix", &self.collection_prefix)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Account {

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use steadfast::blocking::Client;
 use steadfast::engine::{Options, Record, Settings, TrackTarget};
-use steadfast::event::{BackOff, Collector, Delivery, Endpoint};
+use steadfast::event::{BackOff, Collector, Delivery, Endpoint, Spool};
 use steadfast::storage::{StorageError, StorageErrorKind, UserStorage};
-use steadfast::{Poll, SettingsSource};
+use steadfast::{FileCache, Poll, SettingsSource};
 use steadfast_testkit::servers::{LocalCollector, Reply};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record as Recorded};
@@ -73,6 +73,55 @@ impl UserStorage for Broken {
     }
 }
 
+/// Events on a disk that is damaged, and then gone; what its errors say.
+fn trouble_on_the_disk(server: &LocalCollector, settings: &Arc<Settings>) -> String {
+    server.answer(|_| Reply::status(503));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spool");
+    let open = || {
+        let endpoint = Endpoint { url: server.url(), ..Endpoint::default() };
+        let spool = Spool { patience: PATIENCE, ..Spool::new(&path) };
+        let collector = Collector::builder().endpoint(endpoint).spool(spool).build().unwrap();
+        let client = Client::builder(Arc::clone(settings)).events(collector.clone()).build();
+        client.activate("ab", &format!("{USER} on disk"), Options::NONE).unwrap();
+        collector
+    };
+    let collector = open();
+    collector.kept_blocking(PATIENCE).unwrap();
+    let error =
+        Collector::builder().spool(Spool { patience: Duration::ZERO, ..Spool::new(&path) }).build().unwrap_err();
+    let mut errors = format!("{error} {error:?} {collector:?} ");
+    drop(collector);
+    let segment = path.join("0000000001.events");
+    let mut bytes = std::fs::read(&segment).unwrap();
+    // In the line of the account, which has the key.
+    let at = bytes.windows(SDK_KEY.len()).position(|part| part == SDK_KEY.as_bytes()).unwrap();
+    bytes[at] ^= 1;
+    // The first lets go of the directory in a moment, and writes nothing any more.
+    std::fs::write(&segment, &bytes).unwrap();
+    let collector = open();
+    collector.kept_blocking(PATIENCE).unwrap();
+    drop(collector);
+    let collector = open();
+    std::fs::remove_dir_all(&path).unwrap();
+    std::fs::write(&path, "no directory any more").unwrap();
+    collector.kept_blocking(PATIENCE).ok();
+    let client = Client::builder(Arc::clone(settings)).events(collector.clone()).build();
+    let start = Instant::now();
+    let mut users = 0;
+    // What is written to a file that is gone is written all the same, until a segment is full or a write fails.
+    while collector.kept_blocking(PATIENCE).is_ok() && users < 60_000 {
+        assert!(start.elapsed() < PATIENCE);
+        for _ in 0..1_000 {
+            users += 1;
+            client.activate("ab", &format!("{USER}{users}"), Options::NONE).unwrap();
+        }
+    }
+    let error = collector.kept_blocking(PATIENCE).unwrap_err();
+    write!(errors, "{error} {error:?} {collector:?} ").unwrap();
+    errors
+}
+
 #[test]
 fn no_user_and_no_key_is_logged() {
     let log = Log::default();
@@ -103,7 +152,14 @@ fn no_user_and_no_key_is_logged() {
         let error = source.fetch_blocking().unwrap_err();
         write!(errors, "{error} {error:?} {source:?} {collector:?} ").unwrap();
     }
+    errors += &trouble_on_the_disk(&server, &client.settings());
+    let folder = tempfile::tempdir().unwrap();
+    let cached = source.clone().cached(FileCache::new(folder.path().join("copy.json")));
+    server.answer(move |_| Reply { body: file.to_string(), ..Reply::status(200) });
+    cached.fetch_blocking().unwrap();
     drop(server);
+    cached.fetch_blocking().unwrap();
+    write!(errors, "{cached:?} ").unwrap();
     let user = format!("{USER}gone");
     client.activate("ab", &user, Options::NONE).unwrap();
     collector.flush_blocking(PATIENCE).unwrap_err();
@@ -114,7 +170,14 @@ fn no_user_and_no_key_is_logged() {
         std::thread::sleep(Duration::from_millis(10));
     }
     let log = log.0.lock().unwrap();
-    for said in ["events are lost", "a look-up failed", "the storage could not keep a decision"] {
+    for said in [
+        "events are lost",
+        "a look-up failed",
+        "the storage could not keep a decision",
+        "damaged lines among the kept events",
+        "the disk does not keep events",
+        "a copy of earlier ones is used",
+    ] {
         assert!(log.contains(said), "{said} is not in {log}");
     }
     for secret in [SDK_KEY, USER, "Ashley"] {

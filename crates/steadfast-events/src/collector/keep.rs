@@ -17,7 +17,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// Starts it.
 pub(super) fn start(shared: &Arc<Shared>, log: Log) -> io::Result<()> {
     let shared = Arc::clone(shared);
-    let keeper = Keeper { log, settled: Vec::new(), failed: None };
+    let keeper = Keeper { log, settled: Vec::new(), failed: None, read_failed: None };
     std::thread::Builder::new().name("steadfast-spool".to_owned()).spawn(move || {
         let over = Over(Arc::clone(&shared));
         keeper.run(&shared);
@@ -26,12 +26,17 @@ pub(super) fn start(shared: &Arc<Shared>, log: Log) -> io::Result<()> {
     Ok(())
 }
 
+/// So often what cannot be read is tried again, before it is left for the next start.
+const READS: u32 = 10;
+
 struct Keeper {
     log: Log,
     /// What is settled and not written yet.
     settled: Vec<u64>,
-    /// When the disk failed last, if it does.
+    /// When writing failed last, if it does.
     failed: Option<Instant>,
+    /// When reading failed last, and how often in a row, if it does.
+    read_failed: Option<(Instant, u32)>,
 }
 
 /// However the thread ends, it is known.
@@ -39,12 +44,20 @@ struct Over(Arc<Shared>);
 
 impl Drop for Over {
     fn drop(&mut self) {
+        let mut lost = Vec::new();
+        if let State { kept: Some(kept), dispatcher, .. } = &mut *self.0.state() {
+            kept.is_over = true;
+            (kept.writing, kept.noting, kept.unread) = (None, None, None);
+            for (number, event) in std::mem::take(&mut kept.incoming) {
+                dispatcher.lost(number);
+                kept.lost += 1;
+                lost.push(event);
+            }
+        }
         if std::thread::panicking() {
             tracing::error!("the thread that keeps events has ended: they are lost from here on");
         }
-        if let Some(kept) = &mut self.0.state().kept {
-            kept.is_over = true;
-        }
+        self.0.tell(&lost, LostBy::Disk);
         self.0.tell_waiting();
     }
 }
@@ -92,17 +105,18 @@ impl Keeper {
             }
             // What failed is tried again in its time, new events at once: they must go somewhere.
             let may_try = self.may_try();
-            let has_work = !kept.incoming.is_empty() || may_try && (!self.settled.is_empty() || wants_more);
+            let may_read = self.read_failed.is_none_or(|(failed, _)| failed.elapsed() >= AGAIN);
+            let has_work = !kept.incoming.is_empty() || may_try && !self.settled.is_empty() || may_read && wants_more;
             if has_work {
                 let incoming = std::mem::take(&mut kept.incoming);
-                kept.writing = incoming.first().map(|(number, _)| *number);
+                kept.writing = incoming.first().map(|(number, _)| (*number, incoming.len()));
                 return Some(incoming);
             }
             if is_closed && !is_running {
                 return None;
             }
             kept.is_asleep = true;
-            state = if self.failed.is_some() {
+            state = if self.failed.is_some() || self.read_failed.is_some() {
                 shared.keep.wait_timeout(state, AGAIN).unwrap_or_else(PoisonError::into_inner).0
             } else {
                 shared.keep.wait(state).unwrap_or_else(PoisonError::into_inner)
@@ -125,7 +139,8 @@ impl Keeper {
         }
         self.settled.sort_unstable();
         let was_read = self.log.is_read();
-        let is_tried = self.may_try();
+        // Where nothing is sent there is no other way for them.
+        let is_tried = shared.hold || self.may_try();
         let added = if is_tried { self.log.add(&incoming, &self.settled) } else { Added::failed(incoming.len()) };
         match added.error {
             None if !is_tried => {}
@@ -146,11 +161,16 @@ impl Keeper {
         let mut state = shared.state();
         let State { dispatcher, kept: Some(kept), .. } = &mut *state else { return };
         (kept.writing, kept.noting) = (None, None);
+        kept.waiting = kept.waiting.saturating_sub((added.dropped.len() + added.unreadable.len()) as u64);
+        let (dropped, unreadable) = (added.dropped.len(), added.unreadable.len());
         for (number, event) in added.dropped {
-            kept.waiting = kept.waiting.saturating_sub(1);
             dispatcher.lost(number);
             lost.push(event);
         }
+        added.unreadable.into_iter().for_each(|number| dispatcher.lost(number));
+        kept.lost += (dropped + unreadable) as u64;
+        kept.in_memory_alone.extend(added.in_memory_alone.into_iter().filter(|number| dispatcher.is_open(*number)));
+        let mut by_disk = Vec::new();
         let mut has_work = false;
         for ((number, event), fate) in incoming.into_iter().zip(added.fates) {
             match fate {
@@ -167,8 +187,14 @@ impl Keeper {
                     kept.in_memory_alone.insert(number);
                     has_work |= dispatcher.hand_over(number, event, now);
                 }
-                Fate::Failed | Fate::Full => {
+                Fate::Failed => {
                     dispatcher.lost(number);
+                    kept.lost += 1;
+                    by_disk.push(event);
+                }
+                Fate::Full => {
+                    dispatcher.lost(number);
+                    kept.lost += 1;
                     lost.push(event);
                 }
             }
@@ -176,6 +202,7 @@ impl Keeper {
         kept.unread = self.log.unread_from();
         drop(state);
         shared.tell(&lost, LostBy::NoRoom);
+        shared.tell(&by_disk, LostBy::Disk);
         shared.tell_waiting();
         if has_work {
             shared.send_on();
@@ -191,11 +218,21 @@ impl Keeper {
                 kept.window
                     - usize::try_from(state.dispatcher.counters().pending).unwrap_or(kept.window).min(kept.window)
             };
-            let events = match self.log.read_on(room.max(1)) {
-                Ok(events) => events,
+            let read = match self.log.read_on(room.max(1)) {
+                Ok(read) => {
+                    self.read_failed = None;
+                    read
+                }
                 Err(error) => {
-                    if self.failed.replace(Instant::now()).is_none() {
+                    let failures = self.read_failed.map_or(0, |(_, failures)| failures) + 1;
+                    if failures == 1 {
                         tracing::warn!(%error, "events that are kept cannot be read: they are tried again");
+                    }
+                    self.read_failed = Some((Instant::now(), failures));
+                    if failures >= READS {
+                        tracing::error!(%error, "events that are kept cannot be read: they are left for the next start");
+                        self.read_failed = None;
+                        self.log.pass_over();
                     }
                     return;
                 }
@@ -203,15 +240,21 @@ impl Keeper {
             let now = Instant::now();
             let mut state = shared.state();
             let State { dispatcher, kept: Some(kept), .. } = &mut *state else { return };
-            kept.waiting = kept.waiting.saturating_sub(events.len() as u64);
-            for (number, event) in events {
+            kept.waiting = kept.waiting.saturating_sub((read.events.len() + read.unreadable.len()) as u64);
+            for (number, event) in read.events {
                 dispatcher.hand_over(number, event, now);
             }
             kept.unread = self.log.unread_from();
-            if kept.unread.is_none() {
-                kept.waiting = 0;
+            // They need not be kept any more: nobody will ever read them.
+            let unreadable = read.unreadable.len();
+            for number in read.unreadable {
+                dispatcher.lost(number);
+                self.settled.push(number);
             }
             drop(state);
+            if unreadable > 0 {
+                tracing::error!(events = unreadable, "events that were kept cannot be read any more: they are lost");
+            }
             shared.tell_waiting();
             shared.send_on();
         }

@@ -17,8 +17,8 @@ pub(super) enum Line<'a> {
     Header,
     /// The events that follow are this account's.
     Account(&'a str),
-    /// An event: its number, and the rest of it.
-    Event(u64, &'a str),
+    /// An event: its number, the sum of its account's line, and the rest of it.
+    Event(u64, u32, &'a str),
     /// These need not be sent any more.
     Settled(Vec<RangeInclusive<u64>>),
 }
@@ -40,7 +40,8 @@ impl<'a> Line<'a> {
             "a" => Line::Account(rest),
             "e" => {
                 let (number, rest) = rest.split_once(' ')?;
-                Line::Event(number.parse().ok()?, rest)
+                let (account, rest) = rest.split_once(' ')?;
+                Line::Event(number.parse().ok()?, u32::from_str_radix(account, 16).ok()?, rest)
             }
             "s" => {
                 let range = |text: &str| {
@@ -70,9 +71,19 @@ pub(super) fn write_account(account: &Account, into: &mut Vec<u8>) {
     write(&format!("a {}", record::account_as_json(account)), into);
 }
 
-/// Adds the line of an event.
-pub(super) fn write_event(number: u64, event: &Event, into: &mut Vec<u8>) {
-    write(&format!("e {number} {}", record::event_as_json(event)), into);
+/// What the events of an account name it by.
+pub(super) fn sum_of(account: &Account) -> u32 {
+    crc32fast::hash(record::account_as_json(account).to_string().as_bytes())
+}
+
+/// Adds the line of an event, of an account with this sum.
+pub(super) fn write_event(number: u64, account: u32, event: &Event, into: &mut Vec<u8>) {
+    write(&format!("e {number} {account:08x} {}", record::event_as_json(event)), into);
+}
+
+/// Adds the line of an event as it was read.
+pub(super) fn write_event_again(number: u64, account: &Account, json: &str, into: &mut Vec<u8>) {
+    write(&format!("e {number} {:08x} {json}", sum_of(account)), into);
 }
 
 /// Adds a line for these, which are in order.
@@ -89,7 +100,7 @@ pub(super) fn write_settled(numbers: &[u64], into: &mut Vec<u8>) {
 /// What was found while a segment was read.
 #[derive(Debug)]
 pub(super) enum Found<'a> {
-    /// An event of the account that was found last.
+    /// An event of the account that is given beside it.
     Event {
         /// Its number.
         number: u64,
@@ -104,7 +115,8 @@ pub(super) enum Found<'a> {
     Damaged,
 }
 
-/// Reads on from a place up to the end; what has no line feed yet is not read. `false` says that this is enough.
+/// Reads on from a place up to the end; what has no line feed yet is not read. `false` says that this is enough. An event whose
+/// account's line is damaged is damaged with it: it is nobody else's.
 pub(super) fn read(
     mut from: impl BufRead,
     mut at: u64,
@@ -112,6 +124,7 @@ pub(super) fn read(
     mut each: impl FnMut(Option<&Arc<Account>>, Found<'_>) -> bool,
 ) -> io::Result<()> {
     let mut line = Vec::new();
+    let mut of_account = account.as_deref().map(sum_of);
     loop {
         line.clear();
         at += from.read_until(b'\n', &mut line)? as u64;
@@ -123,11 +136,15 @@ pub(super) fn read(
                     // One account is one value, also in the next segment.
                     let known = account.take().filter(|known| **known == new);
                     account = Some(known.unwrap_or_else(|| Arc::new(new)));
+                    of_account = Some(crc32fast::hash(json.as_bytes()));
                     true
                 }
                 None => each(None, Found::Damaged),
             },
-            Some(Line::Event(number, json)) => each(account.as_ref(), Found::Event { number, json, after: at }),
+            Some(Line::Event(number, sum, json)) => match account.as_ref().filter(|_| of_account == Some(sum)) {
+                Some(account) => each(Some(account), Found::Event { number, json, after: at }),
+                None => each(None, Found::Damaged),
+            },
             Some(Line::Settled(ranges)) => each(None, Found::Settled(&ranges)),
             None => each(None, Found::Damaged),
         };

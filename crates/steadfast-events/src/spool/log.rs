@@ -17,6 +17,8 @@ const SEGMENT: u64 = 4 << 20;
 /// Numbers of one segment are no further apart than this: what is, is no number that was given.
 const WIDTH: u64 = 1 << 24;
 const LOCK: &str = "lock";
+/// A segment that is written anew, until it is complete.
+const COMPACT: &str = "compact";
 const ENDING: &str = ".events";
 
 /// What became of an event that was to be kept.
@@ -37,6 +39,10 @@ pub(crate) struct Added {
     pub(crate) fates: Vec<Fate>,
     /// Events that gave way, and were not read yet.
     pub(crate) dropped: Vec<(u64, Event)>,
+    /// The same, where they could not be read any more.
+    pub(crate) unreadable: Vec<u64>,
+    /// Events that gave way, and were read before: they are in memory alone.
+    pub(crate) in_memory_alone: Vec<u64>,
     /// Why the disk failed, if it did.
     pub(crate) error: Option<io::Error>,
     /// Where the group begins.
@@ -49,10 +55,21 @@ impl Added {
         Added {
             fates: vec![Fate::Failed; events],
             dropped: Vec::new(),
+            unreadable: Vec::new(),
+            in_memory_alone: Vec::new(),
             error: None,
             begin: Place { segment: 0, offset: 0, account: None, from: 0 },
         }
     }
+}
+
+/// What was read on.
+#[derive(Debug, Default)]
+pub(crate) struct ReadOn {
+    /// Events with their numbers.
+    pub(crate) events: Vec<(u64, Event)>,
+    /// Events that are kept and cannot be read.
+    pub(crate) unreadable: Vec<u64>,
 }
 
 /// Where reading goes on.
@@ -89,6 +106,8 @@ struct Segment {
     number: u64,
     bytes: u64,
     first: u64,
+    /// Lines of events, whether they are open or not.
+    events: u64,
     open: Bits,
 }
 
@@ -129,6 +148,10 @@ impl Bits {
         let (word, bit) = split(place);
         self.words.get(word).is_some_and(|word| word & bit != 0)
     }
+
+    fn places(&self) -> impl Iterator<Item = u64> {
+        (0..self.words.len() as u64 * 64).filter(|place| self.has(*place))
+    }
 }
 
 fn split(place: u64) -> (usize, u64) {
@@ -138,7 +161,12 @@ fn split(place: u64) -> (usize, u64) {
 
 impl Segment {
     fn new(number: u64, first: u64) -> Segment {
-        Segment { number, bytes: 0, first, open: Bits::default() }
+        Segment { number, bytes: 0, first, events: 0, open: Bits::default() }
+    }
+
+    /// The numbers that are open.
+    fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.open.places().map(|place| self.first + place)
     }
 
     fn has(&self, number: u64) -> bool {
@@ -204,6 +232,7 @@ impl Log {
                         is_first = false;
                     }
                     if segment.takes(number) && account.is_some() {
+                        segment.events += 1;
                         segment.open.set(number - segment.first);
                         self.next_number = self.next_number.max(number + 1);
                     } else {
@@ -270,6 +299,8 @@ impl Log {
         let mut added = Added {
             fates: Vec::with_capacity(events.len()),
             dropped: Vec::new(),
+            unreadable: Vec::new(),
+            in_memory_alone: Vec::new(),
             error: None,
             begin: Place { segment: self.next_segment, offset: 0, account: None, from: 0 },
         };
@@ -281,8 +312,14 @@ impl Log {
         if let Err(error) = self.write_group(events, settled, &mut added) {
             self.writer = None;
             added.error = Some(error);
-            // What was begun and not written stays no longer than it must; the error is told already.
-            let _ = self.remove_settled();
+            // What was begun for this and holds nothing is no more use. Where it cannot be removed, the next start does.
+            while let Some(last) = self.segments.back()
+                && last.open.count == 0
+                && last.number > added.begin.segment
+            {
+                let _ = fs::remove_file(self.directory.join(name_of(last.number)));
+                self.segments.pop_back();
+            }
         }
         added.fates.resize(events.len(), Fate::Failed);
         added
@@ -291,9 +328,18 @@ impl Log {
     fn write_group(&mut self, events: &[(u64, Event)], settled: &[u64], added: &mut Added) -> io::Result<()> {
         let mut group = Group::default();
         line::write_settled(settled, &mut group.bytes);
+        let mut account = None::<(&Arc<Account>, u32)>;
         for (number, event) in events {
+            if !record::can_be_read(event) {
+                group.fates.push(Fate::Failed);
+                continue;
+            }
+            let sum = match account.filter(|(one, _)| Arc::ptr_eq(one, &event.account)) {
+                Some((_, sum)) => sum,
+                None => account.insert((&event.account, line::sum_of(&event.account))).1,
+            };
             let mut text = Vec::new();
-            line::write_event(*number, event, &mut text);
+            line::write_event(*number, sum, event, &mut text);
             let is_long = self.segments.back().is_none_or(|segment| {
                 segment.bytes + group.length() + text.len() as u64 > self.segment_bytes || !segment.takes(*number)
             });
@@ -329,7 +375,12 @@ impl Log {
     /// Whether so many bytes more may be taken.
     fn has_room(&mut self, more: u64, added: &mut Added) -> io::Result<bool> {
         while self.bytes() + more > self.most {
-            if self.when_full == WhenFull::Reject || self.segments.len() < 2 {
+            if self.compact()? {
+                continue;
+            }
+            // What this group has in it was given to nobody yet: it does not displace itself.
+            let is_older = self.segments.front().is_some_and(|front| front.number < added.begin.segment);
+            if self.when_full == WhenFull::Reject || !is_older {
                 return Ok(false);
             }
             self.drop_oldest(added)?;
@@ -337,13 +388,76 @@ impl Log {
         Ok(true)
     }
 
+    /// Writes a segment anew without what is settled, if there is one in which that is most; whether there was.
+    fn compact(&mut self) -> io::Result<bool> {
+        let last = self.segments.len().saturating_sub(1);
+        let is_worth_it = |segment: &Segment| segment.open.count < segment.events / 2;
+        let Some(at) = self.segments.iter().take(last).position(is_worth_it) else { return Ok(false) };
+        let Some(segment) = self.segments.get(at) else { return Ok(false) };
+        let path = self.directory.join(name_of(segment.number));
+        let mut content = Vec::new();
+        line::write_header(&mut content);
+        let mut of_account = None::<Arc<Account>>;
+        let file = BufReader::with_capacity(1 << 16, File::open(&path)?);
+        line::read(file, 0, None, |account, found| {
+            match found {
+                Found::Event { number, json, .. } if segment.has(number) => {
+                    let Some(account) = account else { return true };
+                    if of_account.as_ref() != Some(account) {
+                        line::write_account(account, &mut content);
+                        of_account = Some(Arc::clone(account));
+                    }
+                    line::write_event_again(number, account, json, &mut content);
+                }
+                // Those of segments before this one are still to be known.
+                Found::Settled(ranges) => {
+                    let numbers: Vec<u64> =
+                        ranges.iter().cloned().flatten().filter(|number| *number < segment.first).collect();
+                    line::write_settled(&numbers, &mut content);
+                }
+                Found::Event { .. } | Found::Damaged => {}
+            }
+            true
+        })?;
+        // Beside it, so that it is the one or the other whatever happens.
+        let beside = self.directory.join(COMPACT);
+        // What an end in the middle has left is of no use.
+        fs::remove_file(&beside).or_else(ignore_missing)?;
+        let mut file = new_file(&beside)?;
+        file.write_all(&content)?;
+        file.sync_all()?;
+        fs::rename(&beside, &path)?;
+        sync_directory(&self.directory)?;
+        if let Some(segment) = self.segments.get_mut(at) {
+            segment.bytes = content.len() as u64;
+            segment.events = segment.open.count;
+            if let Some(unread) = self.unread.as_mut().filter(|unread| unread.segment == segment.number) {
+                // Numbers tell what was read of it.
+                (unread.offset, unread.account) = (0, None);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Removes the oldest segment, whatever is in it.
     fn drop_oldest(&mut self, added: &mut Added) -> io::Result<()> {
         let Some(segment) = self.segments.front() else { return Ok(()) };
-        if let Some(unread) = self.unread.clone().filter(|unread| unread.segment <= segment.number) {
-            let place = Place { segment: segment.number, offset: 0, account: None, from: unread.from };
-            self.read_segment(segment, &place, usize::MAX, &mut added.dropped)?;
+        let from = self.unread.as_ref().filter(|unread| unread.segment <= segment.number).map(|unread| unread.from);
+        let mut read = ReadOn::default();
+        if let Some(from) = from {
+            let place = Place { segment: segment.number, offset: 0, account: None, from };
+            // What cannot be read is lost with the rest.
+            if self.read_segment(segment, &place, usize::MAX, &mut read).is_err() {
+                let read_so_far = read.events.last().map_or(from, |(number, _)| number + 1);
+                read.unreadable.extend(segment.numbers().filter(|number| *number >= read_so_far));
+            }
         }
-        self.remove_front()
+        let in_memory: Vec<u64> = segment.numbers().filter(|number| from.is_none_or(|from| *number < from)).collect();
+        self.remove_front()?;
+        added.dropped.append(&mut read.events);
+        added.unreadable.append(&mut read.unreadable);
+        added.in_memory_alone.extend(in_memory);
+        Ok(())
     }
 
     /// A new segment, whose first event has this number.
@@ -356,6 +470,7 @@ impl Log {
         let mut segment = Segment::new(number, first.max(self.next_number));
         segment.bytes = header.len() as u64;
         self.segments.push_back(segment);
+        // From here on it is removed again where this fails.
         file.write_all(&header)?;
         // What is kept in it is kept only as long as it has a name.
         sync_directory(&self.directory)?;
@@ -370,11 +485,18 @@ impl Log {
             self.begin(self.next_number)?;
         }
         if let (Some(segment), Some(writer)) = (self.segments.back_mut(), &mut self.writer) {
-            segment.bytes += group.bytes.len() as u64;
-            writer.file.write_all(&group.bytes)?;
+            let mut written = writer.file.write_all(&group.bytes);
             if !group.numbers.is_empty() {
-                writer.file.sync_data()?;
+                written = written.and_then(|()| writer.file.sync_data());
             }
+            if let Err(error) = written {
+                // Of what was not kept nothing should come back. Where that fails, too, it comes twice at worst.
+                let _ = writer.file.set_len(segment.bytes);
+                segment.bytes = writer.file.metadata().map_or(segment.bytes, |metadata| metadata.len());
+                return Err(error);
+            }
+            segment.bytes += group.bytes.len() as u64;
+            segment.events += group.numbers.len() as u64;
             for number in &group.numbers {
                 segment.open.set(number - segment.first);
                 self.next_number = self.next_number.max(number + 1);
@@ -386,11 +508,11 @@ impl Log {
         Ok(())
     }
 
-    /// Reads on: so many events at most, that are on disk alone.
-    pub(crate) fn read_on(&mut self, most: usize) -> io::Result<Vec<(u64, Event)>> {
-        let mut events = Vec::new();
+    /// Reads on: so many events at most, that are on disk alone. A segment that somebody has removed is given up.
+    pub(crate) fn read_on(&mut self, most: usize) -> io::Result<ReadOn> {
+        let mut read = ReadOn::default();
         while let Some(place) = self.unread.clone()
-            && events.len() < most
+            && read.events.len() < most
         {
             let at = self.segments.partition_point(|segment| segment.number < place.segment);
             let Some(segment) = self.segments.get(at) else {
@@ -402,7 +524,14 @@ impl Log {
             } else {
                 Place { segment: segment.number, offset: 0, account: None, from: place.from }
             };
-            let end = self.read_segment(segment, &place, most - events.len(), &mut events)?;
+            let missing = most - read.events.len();
+            let end = match self.read_segment(segment, &place, missing, &mut read) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    read.unreadable.extend(segment.numbers().filter(|number| *number >= place.from));
+                    None
+                }
+                end => end?,
+            };
             self.unread = Some(match end {
                 Some(place) => place,
                 None => Place { segment: segment.number + 1, offset: 0, account: place.account, from: place.from },
@@ -413,7 +542,14 @@ impl Log {
         {
             self.unread = None;
         }
-        Ok(events)
+        Ok(read)
+    }
+
+    /// Leaves what cannot be read of the segment that is read, for the next start.
+    pub(crate) fn pass_over(&mut self) {
+        if let Some(unread) = &mut self.unread {
+            (unread.segment, unread.offset, unread.account) = (unread.segment + 1, 0, None);
+        }
     }
 
     /// The open events of a segment from a place on; where it goes on, or `None` when that is with the next segment.
@@ -422,12 +558,12 @@ impl Log {
         segment: &Segment,
         place: &Place,
         most: usize,
-        events: &mut Vec<(u64, Event)>,
+        read: &mut ReadOn,
     ) -> io::Result<Option<Place>> {
         let mut file = File::open(self.directory.join(name_of(segment.number)))?;
         file.seek(SeekFrom::Start(place.offset))?;
         let mut end = None;
-        let enough = events.len().saturating_add(most);
+        let enough = read.events.len().saturating_add(most);
         let content = BufReader::with_capacity(1 << 16, file).take(segment.bytes.saturating_sub(place.offset));
         line::read(content, place.offset, place.account.clone(), |account, found| {
             let Found::Event { number, json, after } = found else { return true };
@@ -435,10 +571,12 @@ impl Log {
             if number < place.from || !segment.has(number) {
                 return true;
             }
-            // Its sum holds: one that cannot be read was written by a later version, and stays.
-            let Some(event) = record::event_from_json(json, account) else { return true };
-            events.push((number, event));
-            if events.len() < enough {
+            let Some(event) = record::event_from_json(json, account) else {
+                read.unreadable.push(number);
+                return true;
+            };
+            read.events.push((number, event));
+            if read.events.len() < enough {
                 return true;
             }
             end = Some(Place {
@@ -452,11 +590,12 @@ impl Log {
         Ok(end)
     }
 
-    /// Removes the segments at the front that have no open event.
+    /// Removes the segments at the front that have no open event. The last one stays, and with it the number of the next:
+    /// whoever looks at them sees which came later.
     fn remove_settled(&mut self) -> io::Result<()> {
         while let Some(front) = self.segments.front()
             && front.open.count == 0
-            && (self.writer.is_none() || self.segments.len() > 1)
+            && self.segments.len() > 1
         {
             self.remove_front()?;
         }
@@ -465,10 +604,8 @@ impl Log {
 
     fn remove_front(&mut self) -> io::Result<()> {
         if let Some(front) = self.segments.front() {
-            match fs::remove_file(self.directory.join(name_of(front.number))) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => self.segments.pop_front(),
-            };
+            fs::remove_file(self.directory.join(name_of(front.number))).or_else(ignore_missing)?;
+            self.segments.pop_front();
         }
         Ok(())
     }
@@ -567,7 +704,12 @@ impl Tail {
     /// # Errors
     /// When the directory or a file in it cannot be read. What was not given out is read again.
     pub fn read(&mut self, mut each: impl FnMut(Event)) -> Result<(), SpoolError> {
-        for (number, path) in segments_in(&self.directory).map_err(SpoolError::at(&self.directory))? {
+        let segments = segments_in(&self.directory).map_err(SpoolError::at(&self.directory))?;
+        if segments.last().is_some_and(|(last, _)| *last < self.place.segment) {
+            // Somebody has emptied the directory, and it was begun anew.
+            self.place = Place { segment: 0, offset: 0, account: None, from: 0 };
+        }
+        for (number, path) in segments {
             if number < self.place.segment {
                 continue;
             }
@@ -576,6 +718,10 @@ impl Tail {
             }
             let place = &mut self.place;
             let read = File::open(&path).and_then(|mut file| {
+                if file.metadata()?.len() < place.offset {
+                    // It was written anew, without what is settled: what was added since is in the next one.
+                    return Ok(());
+                }
                 file.seek(SeekFrom::Start(place.offset))?;
                 let content = BufReader::with_capacity(1 << 16, file);
                 line::read(content, place.offset, place.account.clone(), |account, found| {
@@ -599,6 +745,11 @@ impl Tail {
     }
 }
 
+/// What is not there need not be removed.
+fn ignore_missing(error: io::Error) -> io::Result<()> {
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
 fn name_of(segment: u64) -> String {
     format!("{segment:010}{ENDING}")
 }
@@ -619,11 +770,17 @@ fn segments_in(directory: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
 
 /// The key of the environment is in the files: they are their owner's alone.
 fn make_directory(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
     let mut builder = DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
+    builder.create(path)?;
+    // Its name must last as what is in it.
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    sync_directory(parent.unwrap_or(Path::new(".")))
 }
 
 fn new_file(path: &Path) -> io::Result<File> {

@@ -10,17 +10,19 @@
 //!
 //! 3d1f0c52 h steadfast-events 1                 the form; the first line
 //! 90ab71de a {"id":["60781"],"sdkKey":"…",…}    the account of the events that follow
-//! 5be0913c e 17 {"at":…,"chance":…,…}           an event and its number
+//! 5be0913c e 17 c0ffee12 {"at":…,"chance":…,…}  an event: its number, and the CRC-32 of its account's content
 //! 07cd22f1 s 3-9,12                             these need not be sent any more: delivered or lost
 //! ```
 //!
 //! - Lines are added in groups, and a group with an event is followed by one `fdatasync`: only then is an event kept, and
 //!   only then is it sent.
 //! - Numbers grow along the segments. What is settled lies in the same segment or in one before.
-//! - A segment is removed, the oldest first, when each of its events is settled.
+//! - A segment is removed, the oldest first, when each of its events is settled. Where there is no room, one of which most are
+//!   is written anew without those.
 //! - A segment is written by the process that began it, up to the first failure; after that, and after a start, a new one is
 //!   begun. So the torn line at a segment's end is of events that nobody was told are kept.
-//! - A damaged line is passed over and counted; the lines around it hold.
+//! - A damaged line is passed over and counted; the lines around it hold. Events whose account's line is damaged are
+//!   damaged with it.
 //! - That something is settled may be lost with the machine: then it is sent again, with the same `random`.
 //!
 //! # Why not the embedded store, or a library
@@ -53,7 +55,7 @@ pub struct Spool {
     /// What becomes of an event for which there is no room.
     pub when_full: WhenFull,
     /// So often something may fail while other things arrive, before it is given up as what the collector cannot take: 50 by
-    /// default. A collector that is down does not count.
+    /// default, and a few times more for each part of a batch in which it is. A collector that is down does not count.
     pub attempts: u32,
     /// Nothing is sent: events stay for [who opens it next](crate::Collector). Off by default.
     pub hold: bool,
@@ -69,7 +71,8 @@ pub enum WhenFull {
     /// It is not kept.
     #[default]
     Reject,
-    /// The oldest segment gives way, with what of it was not sent yet.
+    /// The oldest segment gives way, with what of it was not sent yet. What is written in one go does not displace itself: where
+    /// that alone is too much, the rest of it is not kept.
     DropOldest,
 }
 

@@ -30,6 +30,22 @@ pub(super) fn account_from_json(text: &str) -> Option<Account> {
     })
 }
 
+/// Whether what is written of an event can be read again: JSON is not read deeper than 127 levels.
+pub(super) fn can_be_read(event: &Event) -> bool {
+    fn fits(value: &Value, levels: u32) -> bool {
+        levels > 0
+            && match value {
+                Value::Array(items) => items.iter().all(|item| fits(item, levels - 1)),
+                Value::Object(entries) => entries.values().all(|value| fits(value, levels - 1)),
+                _ => true,
+            }
+    }
+    match &event.what {
+        What::Converted(converted) => converted.properties.values().all(|value| fits(value, 100)),
+        What::Shown { .. } | What::Properties(_) => true,
+    }
+}
+
 /// An event without its account.
 pub(super) fn event_as_json(event: &Event) -> Value {
     let mut value = json!({

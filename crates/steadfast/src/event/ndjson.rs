@@ -145,7 +145,8 @@ impl Lines {
         self.file.flush()?;
         if files == 0 {
             self.file.get_ref().set_len(0)?;
-        } else {
+        } else if self.path.exists() {
+            // If not, it was put aside before, and a new one could not be opened.
             for number in (1..files).rev() {
                 let moved = fs::rename(self.aside(number), self.aside(number + 1));
                 moved.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;

@@ -3,8 +3,6 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use steadfast::event::{Batching, Collector, Delivery, Endpoint, FlushError, Spool};
@@ -32,7 +30,6 @@ impl FromStr for EventsTo {
 /// What takes a command's events.
 pub(crate) struct Sent {
     collector: Collector,
-    lost: Arc<AtomicU64>,
     keeps: bool,
 }
 
@@ -50,20 +47,17 @@ impl EventsTo {
 pub(super) fn open(url: Option<&str>, spool: Option<(&Path, bool)>) -> Result<Sent, Failure> {
     let batch = Batching { events: NonZeroUsize::MIN.saturating_add(499), interval: Duration::from_secs(1) };
     let endpoint = url.map_or_else(Endpoint::default, |url| Endpoint { url: url.to_owned(), ..Endpoint::default() });
-    let lost = Arc::new(AtomicU64::new(0));
-    let told = Arc::clone(&lost);
-    let mut collector = Collector::builder()
-        .endpoint(endpoint)
-        .delivery(Delivery { batch: Some(batch), room: 1_000_000, ..Delivery::default() })
-        .on_lost(move |events, _| {
-            told.fetch_add(events.len() as u64, Ordering::Relaxed);
-        });
+    let mut collector = Collector::builder().endpoint(endpoint).delivery(Delivery {
+        batch: Some(batch),
+        room: 1_000_000,
+        ..Delivery::default()
+    });
     let keeps = spool.is_some();
     if let Some((directory, hold)) = spool {
         collector = collector.spool(Spool { hold, ..Spool::new(directory) });
     }
     let collector = collector.build().map_err(|error| Failure::new(error.to_string()))?;
-    Ok(Sent { collector, lost, keeps })
+    Ok(Sent { collector, keeps })
 }
 
 impl Sent {
@@ -80,7 +74,8 @@ impl Sent {
     /// Waits until all is there, at most so long; what is wrong, if not all is.
     pub(crate) fn end(&self, deadline: Duration) -> Option<String> {
         let flushed = self.collector.flush_blocking(deadline);
-        let (lost, pending) = (self.lost.load(Ordering::Relaxed), self.collector.counters().pending);
+        let counters = self.collector.counters();
+        let (lost, pending) = (counters.lost, counters.pending);
         match flushed {
             _ if lost > 0 => Some(format!("{} lost: there was no room, or the collector refuses them", were(lost))),
             Ok(()) => None,

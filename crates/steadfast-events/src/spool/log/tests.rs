@@ -102,7 +102,7 @@ fn an_event_of_each_kind_comes_back_as_it_was() {
     assert_eq!(log.add(&events, &[]).fates, [Fate::Kept; 6]);
     drop(log);
     let mut log = Log::open(&place.spool()).expect("it opens again");
-    assert_eq!(log.read_on(100).expect("it reads"), events);
+    assert_eq!(log.read_on(100).expect("it reads").events, events);
     assert!(log.is_read());
 }
 
@@ -140,7 +140,7 @@ fn whatever_byte_is_damaged_the_lines_around_it_hold() {
         damaged[at] ^= 1;
         fs::write(&path, &damaged).expect("it is written");
         let mut log = Log::open(&place.spool()).expect("it opens all the same");
-        let events = log.read_on(10).expect("it reads");
+        let events = log.read_on(10).expect("it reads").events;
         let line = whole[..at].iter().filter(|byte| **byte == b'\n').count();
         let held = match line {
             // Without its account no event can be sent.
@@ -159,14 +159,17 @@ fn whatever_byte_is_damaged_the_lines_around_it_hold() {
         fs::write(&path, &whole[..length]).expect("it is written");
         let mut log = Log::open(&place.spool()).expect("it opens all the same");
         let lines = whole[..length].iter().filter(|byte| **byte == b'\n').count() as u64;
-        assert_eq!(chances(&log.read_on(10).expect("it reads")), (0..lines.saturating_sub(2)).collect::<Vec<_>>());
+        assert_eq!(
+            chances(&log.read_on(10).expect("it reads").events),
+            (0..lines.saturating_sub(2)).collect::<Vec<_>>()
+        );
         assert_eq!(log.damaged, 0, "what was torn is no damage");
         // An empty one is removed; the numbers after it go on in a new one.
         let number = log.next_number();
         assert_eq!(log.add(&[(number, event(9, &account))], &[]).fates, [Fate::Kept]);
         drop(log);
         let mut log = Log::open(&place.spool()).expect("it opens");
-        assert_eq!(chances(&log.read_on(10).expect("it reads")).last(), Some(&9));
+        assert_eq!(chances(&log.read_on(10).expect("it reads").events).last(), Some(&9));
         drop(log);
         for (_, path) in segments_in(&place.0).expect("it is there") {
             fs::remove_file(path).expect("it is there");
@@ -213,7 +216,7 @@ fn the_oldest_give_way_and_are_told_unless_they_were_read() {
         }
     }
     assert!(log.bytes() <= 8_000);
-    let left = chances(&log.read_on(1_000).expect("it reads"));
+    let left = chances(&log.read_on(1_000).expect("it reads").events);
     assert_eq!(chances(&dropped), (3..left[0]).collect::<Vec<_>>());
     assert_eq!(left, (left[0]..200).collect::<Vec<_>>());
     let seen = contents(&place.0).expect("it can be looked at while it is used");
@@ -284,7 +287,7 @@ proptest! {
                     model.retain(|number, _| !settled.contains(number));
                 }
                 Step::Read(most) => {
-                    let read = log.read_on(most).expect("it reads");
+                    let read = log.read_on(most).expect("it reads").events;
                     let open: Vec<(u64, Event)> = model
                         .iter()
                         .filter(|(_, (_, given))| !given)
