@@ -375,7 +375,7 @@ impl Log {
     /// Whether so many bytes more may be taken.
     fn has_room(&mut self, more: u64, added: &mut Added) -> io::Result<bool> {
         while self.bytes() + more > self.most {
-            if self.compact()? {
+            if self.compact(&mut added.begin)? {
                 continue;
             }
             // What this group has in it was given to nobody yet: it does not displace itself.
@@ -389,7 +389,7 @@ impl Log {
     }
 
     /// Writes a segment anew without what is settled, if there is one in which that is most; whether there was.
-    fn compact(&mut self) -> io::Result<bool> {
+    fn compact(&mut self, begin: &mut Place) -> io::Result<bool> {
         let last = self.segments.len().saturating_sub(1);
         let is_worth_it = |segment: &Segment| segment.open.count < segment.events / 2;
         let Some(at) = self.segments.iter().take(last).position(is_worth_it) else { return Ok(false) };
@@ -431,9 +431,9 @@ impl Log {
         if let Some(segment) = self.segments.get_mut(at) {
             segment.bytes = content.len() as u64;
             segment.events = segment.open.count;
-            if let Some(unread) = self.unread.as_mut().filter(|unread| unread.segment == segment.number) {
+            for place in self.unread.iter_mut().chain([begin]).filter(|place| place.segment == segment.number) {
                 // Numbers tell what was read of it.
-                (unread.offset, unread.account) = (0, None);
+                (place.offset, place.account) = (0, None);
             }
         }
         Ok(true)

@@ -250,16 +250,18 @@ proptest! {
     #[test]
     fn each_event_is_given_out_in_order_until_it_is_settled(steps in vec(step(), 1..60)) {
         let place = Place::new("model");
-        let spool = Spool { bytes: 1 << 16, ..place.spool() };
+        // A few hundred events, so that it is full now and then, and is written anew.
+        let spool = Spool { bytes: 1 << 14, ..place.spool() };
         let accounts = [account("one"), account("two")];
         let mut log = Log::open(&spool).expect("it opens");
         // By number: the event, and whether it was given out.
         let mut model: BTreeMap<u64, (Event, bool)> = BTreeMap::new();
-        let mut chance = 0;
+        let (mut chance, mut next_number) = (0, 0);
         for step in steps {
             match step {
                 Step::Add(count, other) => {
-                    let first = log.next_number();
+                    let first = next_number;
+                    next_number += count as u64;
                     let events: Vec<(u64, Event)> = (0..count as u64)
                         .map(|at| {
                             chance += 1;
@@ -273,11 +275,12 @@ proptest! {
                     let half = first + count as u64 / 2;
                     for ((number, event), fate) in events.into_iter().zip(added.fates) {
                         if fate == Fate::Kept {
-                            model.insert(number, (event, direct && number < half));
+                            let is_given = direct && number < half;
+                            if !is_given {
+                                log.leave(added.begin.clone(), number);
+                            }
+                            model.insert(number, (event, is_given));
                         }
-                    }
-                    if direct {
-                        log.leave(added.begin, half);
                     }
                 }
                 Step::Settle(every) => {
@@ -306,6 +309,7 @@ proptest! {
                         file.write_all(&torn).expect("it is written");
                     }
                     log = Log::open(&spool).expect("it opens");
+                    next_number = log.next_number();
                     for (_, given) in model.values_mut() {
                         *given = false;
                     }
@@ -317,4 +321,160 @@ proptest! {
         let seen = contents(&place.0).expect("it can be looked at");
         prop_assert_eq!(seen.open, model.into_values().map(|(event, _)| event).collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn a_group_that_is_too_large_for_the_spool_does_not_displace_itself() {
+    let place = Place::new("large");
+    let account = account("key");
+    let mut log = Log::open(&small(&place, WhenFull::DropOldest)).expect("it opens");
+    log.add(&[(0, event(0, &account))], &[]);
+    let events: Vec<(u64, Event)> = (1..=200).map(|number| (number, event(number, &account))).collect();
+    let added = log.add(&events, &[]);
+    log.leave(added.begin, 1);
+    let kept: Vec<u64> =
+        (1..=200).zip(&added.fates).filter(|(_, fate)| **fate == Fate::Kept).map(|(at, _)| at).collect();
+    assert!((20..100).contains(&kept.len()), "{}", kept.len());
+    assert_eq!(chances(&log.read_on(1_000).expect("it reads").events), kept);
+    assert!(added.fates[kept.len()..].iter().all(|fate| *fate == Fate::Full));
+    // What is older has given way where it could; it was read before.
+    assert!(added.dropped.is_empty());
+}
+
+#[test]
+fn an_event_whose_account_is_damaged_is_nobody_elses() {
+    let place = Place::new("accounts");
+    let (one, two) = (account("one"), account("two"));
+    let mut log = Log::open(&place.spool()).expect("it opens");
+    log.add(&[(0, event(0, &one)), (1, event(1, &two)), (2, event(2, &one))], &[]);
+    drop(log);
+    let path = place.0.join(name_of(1));
+    let text = fs::read_to_string(&path).expect("it is text");
+    fs::write(&path, text.replacen("two", "twu", 1)).expect("it is written");
+    let mut log = Log::open(&place.spool()).expect("it opens");
+    assert_eq!((chances(&log.read_on(9).expect("it reads").events), log.damaged), (vec![0, 2], 2));
+}
+
+#[test]
+fn one_open_event_does_not_fill_the_spool_with_settled_ones() {
+    for when_full in [WhenFull::Reject, WhenFull::DropOldest] {
+        let place = Place::new("pinned");
+        let account = account("key");
+        let mut log = Log::open(&small(&place, when_full)).expect("it opens");
+        log.add(&[(0, event(0, &account))], &[]);
+        for number in 1..500 {
+            let added = log.add(&[(number, event(number, &account))], &[]);
+            assert_eq!(added.fates, [Fate::Kept], "{number}");
+            assert!(added.in_memory_alone.is_empty());
+            // All but every hundredth are settled at once.
+            if !number.is_multiple_of(100) {
+                assert!(log.add(&[], &[number]).error.is_none());
+            }
+        }
+        let open = [0, 100, 200, 300, 400];
+        assert_eq!(log.open_events(), open.len() as u64);
+        let seen = contents(&place.0).expect("it can be looked at");
+        assert_eq!(seen.open.iter().map(|event| event.stamp.chance).collect::<Vec<_>>(), open);
+        drop(log);
+        let mut log = Log::open(&small(&place, when_full)).expect("it opens");
+        assert_eq!(chances(&log.read_on(100).expect("it reads").events), open);
+    }
+}
+
+#[test]
+fn what_could_not_be_read_again_is_not_kept() {
+    let place = Place::new("deep");
+    let account = account("key");
+    let nested = |levels: usize| {
+        let value = (0..levels).fold(json!(1), |inner, _| json!([inner]));
+        let mut event = event(levels as u64, &account);
+        event.what = What::Converted(Box::new(Converted {
+            goal: "buy".into(),
+            campaigns: Vec::new(),
+            addressed_many: false,
+            revenue: None,
+            properties: [("deep".to_owned(), value)].into_iter().collect(),
+        }));
+        event
+    };
+    let mut log = Log::open(&place.spool()).expect("it opens");
+    let fates = log.add(&[(0, nested(99)), (1, nested(120)), (2, event(2, &account))], &[]).fates;
+    assert_eq!(fates, [Fate::Kept, Fate::Failed, Fate::Kept]);
+    drop(log);
+    let read = Log::open(&place.spool()).expect("it opens").read_on(9).expect("it reads");
+    assert_eq!((chances(&read.events), read.unreadable), (vec![99, 2], vec![]));
+}
+
+#[test]
+fn a_segment_that_somebody_has_removed_is_given_up() {
+    let place = Place::new("removed");
+    let account = account("key");
+    let spool = Spool { bytes: 1 << 20, ..place.spool() };
+    let mut log = Log::open(&spool).expect("it opens");
+    let events: Vec<(u64, Event)> = (0..2_000).map(|number| (number, event(number, &account))).collect();
+    let begin = log.add(&events, &[]).begin;
+    log.leave(begin, 0);
+    fs::remove_file(place.0.join(name_of(2))).expect("it is there");
+    let read = log.read_on(5_000).expect("it reads");
+    let mut all = chances(&read.events);
+    assert!(!read.unreadable.is_empty() && all.len() > 100);
+    all.extend(&read.unreadable);
+    all.sort_unstable();
+    assert_eq!(all, (0..2_000).collect::<Vec<_>>());
+    assert!(log.add(&[], &all).error.is_none());
+    assert_eq!(log.open_events(), 0);
+}
+
+#[test]
+fn a_disk_that_fails_again_and_again_leaves_nothing_behind_and_costs_nothing_that_is_kept() {
+    let place = Place::new("again");
+    let account = account("key");
+    let mut log = Log::open(&small(&place, WhenFull::DropOldest)).expect("it opens");
+    let events: Vec<(u64, Event)> = (0..20).map(|number| (number, event(number, &account))).collect();
+    assert!(log.add(&events, &[]).error.is_none());
+    let bytes = log.bytes();
+    // What is in the place of the next segment makes beginning it fail.
+    for segment in 1..9 {
+        fs::create_dir_all(place.0.join(name_of(log.next_segment + segment - 1))).expect("it is made");
+    }
+    log.writer = None;
+    for number in 20..50 {
+        assert_eq!(log.add(&[(number, event(number, &account))], &[]).fates, [Fate::Failed]);
+        assert_eq!((log.bytes(), log.open_events()), (bytes, 20));
+    }
+    for segment in 1..9 {
+        fs::remove_dir(place.0.join(name_of(log.next_segment + segment - 1))).expect("it is there");
+    }
+    assert_eq!(log.add(&[(50, event(50, &account))], &[]).fates, [Fate::Kept]);
+    assert_eq!(log.open_events(), 21);
+}
+
+#[test]
+fn a_tail_sees_each_event_once_through_starts_and_shows_no_key() {
+    let place = Place::new("tail");
+    let account = account("5ecret");
+    let mut tail = Tail::new(&place.0);
+    let mut seen = Vec::new();
+    let mut number = 0;
+    for _ in 0..5 {
+        let mut log = Log::open(&place.spool()).expect("it opens");
+        for _ in 0..3 {
+            log.add(&[(number, event(number, &account))], &[]);
+            tail.read(|event| seen.push(event.stamp.chance)).expect("it reads");
+            log.add(&[], &[number]);
+            number += 1;
+        }
+        drop(log);
+        // A start without an event.
+        drop(Log::open(&place.spool()).expect("it opens"));
+    }
+    assert_eq!(seen, (0..number).collect::<Vec<_>>());
+    let shown = format!("{tail:?} {:?}", contents(&place.0).expect("it reads"));
+    assert!(!shown.contains("5ecret"), "{shown}");
+    // Somebody empties the directory.
+    fs::remove_dir_all(&place.0).expect("it is there");
+    let mut log = Log::open(&place.spool()).expect("it opens");
+    log.add(&[(0, event(77, &account))], &[]);
+    tail.read(|event| seen.push(event.stamp.chance)).expect("it reads");
+    assert_eq!(seen.last(), Some(&77));
 }
