@@ -203,7 +203,7 @@ fn a_full_spool_is_told_and_takes_no_more_bytes_than_it_may() {
             .build()
             .unwrap();
         activate(&collector, 0..2_000);
-        collector.kept_blocking(PATIENCE).unwrap();
+        assert!(matches!(collector.kept_blocking(PATIENCE), Err(FlushError::Lost(_))));
         let seen = contents(&place.0).unwrap();
         assert!(seen.bytes <= 100_000 && seen.bytes > 70_000, "{}", seen.bytes);
         assert_eq!(seen.open.len() + *lost.lock().unwrap(), 2_000, "{when_full:?}");
@@ -250,4 +250,89 @@ fn a_directory_that_is_taken_is_named() {
     let error = collector(&server.url(), spool).build().unwrap_err();
     assert!(matches!(error, BuildError::Spool(SpoolError::InUse(_))));
     assert!(error.to_string().contains(&place.0.display().to_string()), "{error}");
+}
+
+#[test]
+fn what_is_in_memory_alone_is_sent_when_the_last_one_is_dropped() {
+    let place = Place::new("memory");
+    let server = LocalCollector::start();
+    server.answer(|_| Reply { delay: Duration::from_millis(20), ..Reply::status(200) });
+    let delivery = Delivery { side_by_side: 1, ..quick() };
+    let collector = collector(&server.url(), place.spool()).delivery(delivery).build().unwrap();
+    std::fs::remove_dir_all(&place.0).unwrap();
+    activate(&collector, 0..50);
+    drop(collector);
+    let start = Instant::now();
+    while chances(&server).iter().collect::<BTreeSet<_>>().len() < 50 {
+        assert!(start.elapsed() < PATIENCE);
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn what_is_held_and_cannot_be_kept_is_said() {
+    let place = Place::new("held-lost");
+    let server = LocalCollector::start();
+    let lost = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&lost);
+    let held = collector(&server.url(), Spool { hold: true, ..place.spool() })
+        .on_lost(move |events, why| told.lock().unwrap().push((events.len(), *why)))
+        .build()
+        .unwrap();
+    std::fs::remove_dir_all(&place.0).unwrap();
+    activate(&held, 0..50);
+    assert_eq!(held.kept_blocking(PATIENCE), Err(FlushError::Lost(50)));
+    // It is said once.
+    assert_eq!(held.kept_blocking(PATIENCE), Ok(()));
+    assert_eq!(held.counters().lost, 50);
+    let lost = lost.lock().unwrap();
+    assert_eq!(lost.iter().map(|(events, _)| events).sum::<usize>(), 50);
+    assert!(lost.iter().all(|(_, why)| *why == LostBy::Disk), "{lost:?}");
+}
+
+#[test]
+fn a_segment_that_somebody_removes_costs_its_events_and_nothing_else() {
+    let place = Place::new("removed");
+    let server = LocalCollector::start();
+    let held = collector(&server.url(), Spool { hold: true, ..place.spool() }).build().unwrap();
+    activate(&held, 0..40_000);
+    held.kept_blocking(PATIENCE).unwrap();
+    drop(held);
+    server.answer(|_| Reply::status(503));
+    let collector = collector(&server.url(), place.spool()).build().unwrap();
+    let segments = || {
+        let entries = std::fs::read_dir(&place.0).unwrap().map(|entry| entry.unwrap().path());
+        let mut segments: Vec<PathBuf> =
+            entries.filter(|path| path.extension().is_some_and(|ending| ending == "events")).collect();
+        segments.sort();
+        segments
+    };
+    let last = segments().pop().unwrap();
+    assert!(segments().len() > 1);
+    std::fs::remove_file(last).unwrap();
+    // Meanwhile others are kept as ever.
+    activate(&collector, 40_000..40_100);
+    collector.kept_blocking(PATIENCE).unwrap();
+    server.answer(|_| Reply::status(200));
+    assert!(matches!(collector.flush_blocking(PATIENCE), Err(FlushError::Lost(_))));
+    let counters = collector.counters();
+    assert_eq!((counters.delivered + counters.lost, counters.pending), (40_100, 0));
+    assert!(counters.lost > 0 && counters.delivered > 10_000, "{counters:?}");
+}
+
+#[test]
+fn a_wrong_url_or_a_proxy_that_wants_a_password_costs_no_event() {
+    let place = Place::new("wrong-url");
+    let server = LocalCollector::start();
+    for status in [302, 401, 403, 404, 407] {
+        server.answer(move |_| Reply::status(status));
+        let collector = collector(&server.url(), place.spool()).build().unwrap();
+        activate(&collector, 0..10);
+        assert_eq!(collector.flush_blocking(Duration::from_millis(100)), Err(FlushError::TimedOut), "{status}");
+        assert_eq!(collector.counters().lost, 0);
+    }
+    server.answer(|_| Reply::status(200));
+    let collector = collector(&server.url(), place.spool()).build().unwrap();
+    collector.flush_blocking(PATIENCE).unwrap();
+    assert_eq!(collector.counters().delivered, 50);
 }

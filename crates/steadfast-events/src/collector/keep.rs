@@ -266,7 +266,7 @@ impl Shared {
     fn send_on(self: &Arc<Self>) {
         let (wake, start) = {
             let mut state = self.state();
-            let start = state.closed.is_none() && !std::mem::replace(&mut state.is_running, true);
+            let start = !std::mem::replace(&mut state.is_running, true);
             (std::mem::replace(&mut state.is_asleep, false), start)
         };
         if wake {

@@ -68,7 +68,12 @@ impl Sent {
 
     /// Waits until what came by now is on disk; where it is sent, that is waited for at the end alone.
     pub(crate) fn kept(&self, deadline: Duration) -> Result<(), FlushError> {
-        if self.keeps { self.collector.kept_blocking(deadline) } else { Ok(()) }
+        match self.collector.kept_blocking(deadline) {
+            // They are counted, and told at the end.
+            Err(FlushError::Lost(_)) => Ok(()),
+            kept if self.keeps => kept,
+            _ => Ok(()),
+        }
     }
 
     /// Waits until all is there, at most so long; what is wrong, if not all is.
@@ -77,7 +82,9 @@ impl Sent {
         let counters = self.collector.counters();
         let (lost, pending) = (counters.lost, counters.pending);
         match flushed {
-            _ if lost > 0 => Some(format!("{} lost: there was no room, or the collector refuses them", were(lost))),
+            _ if lost > 0 => {
+                Some(format!("{} lost: the disk had no room or failed, or the collector refuses them", were(lost)))
+            }
             Ok(()) => None,
             Err(FlushError::TimedOut) => {
                 let seconds = deadline.as_secs();
