@@ -224,7 +224,11 @@ fn a_file_that_is_replaced_is_in_force_soon_and_a_bad_one_never() {
     // Of the same length and a moment after it was read.
     replace(&file(60781, "Pinky"));
     until(|| variation(&client).as_deref() == Some("Pinky"));
+    // The time of its change is that of the one before, its length too.
+    std::thread::sleep(Duration::from_millis(3_500));
+    let time = std::fs::metadata(&path).unwrap().modified().unwrap();
     std::fs::write(&path, file(60781, "White")).unwrap();
+    std::fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
     until(|| variation(&client).as_deref() == Some("White"));
     assert_eq!(*told.lock().unwrap(), 3);
 }
@@ -268,8 +272,8 @@ fn without_a_network_the_start_is_made_with_a_copy_of_good_settings() {
     drop(server);
     assert_eq!(of(&source).unwrap(), "White");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
-    // A copy that is damaged, or another account's, is not used.
-    for bad in ["{".to_owned(), file(7, "Red")] {
+    // A copy that is damaged, or another account's or environment's, is not used.
+    for bad in ["{".to_owned(), file(7, "Red"), file(60781, "Red").replace(SDK_KEY, "another-key")] {
         std::fs::write(&path, bad).unwrap();
         assert!(matches!(of(&source), Err(FetchError::Unreachable)));
     }

@@ -187,6 +187,10 @@ impl SettingsSource {
             }
         };
         match checked(&text, self.account()) {
+            Ok(settings) if !self.is_of_environment(&settings) => {
+                tracing::warn!("the copy of the settings is another environment's: give each a file of its own");
+                Err(error)
+            }
             Ok(settings) => {
                 tracing::warn!(%error, "settings cannot be had: a copy of earlier ones is used");
                 Ok((Arc::new(settings), text))
@@ -195,6 +199,14 @@ impl SettingsSource {
                 tracing::warn!(%bad, "the copy of the settings cannot be used");
                 Err(error)
             }
+        }
+    }
+
+    /// Whether settings have the key that they are asked for by; a copy of another environment's has another.
+    fn is_of_environment(&self, settings: &Settings) -> bool {
+        match &self.at {
+            At::Vwo { sdk_key, .. } => settings.sdk_key().is_none_or(|found| found == sdk_key),
+            At::Url { .. } | At::File(_) => true,
         }
     }
 
@@ -322,12 +334,16 @@ impl Look {
     /// `None` where it says nothing.
     fn at(path: &Path) -> Option<Look> {
         let metadata = std::fs::metadata(path).ok()?;
-        let changed = metadata.modified().ok()?;
-        let is_old = SystemTime::now().duration_since(changed).is_ok_and(|age| age >= Look::FRESH);
+        // Who copies a file may keep its time of change; that of what is known about it nobody can set.
         #[cfg(unix)]
-        let file = std::os::unix::fs::MetadataExt::ino(&metadata);
+        let (changed, file) = {
+            use std::os::unix::fs::MetadataExt;
+            let since_1970 = Duration::new(metadata.ctime().try_into().ok()?, metadata.ctime_nsec().try_into().ok()?);
+            (SystemTime::UNIX_EPOCH.checked_add(since_1970)?, metadata.ino())
+        };
         #[cfg(not(unix))]
-        let file = 0;
+        let (changed, file) = (metadata.modified().ok()?, 0);
+        let is_old = SystemTime::now().duration_since(changed).is_ok_and(|age| age >= Look::FRESH);
         is_old.then_some(Look { changed, bytes: metadata.len(), file })
     }
 }
