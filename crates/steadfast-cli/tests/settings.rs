@@ -145,3 +145,20 @@ fn new_settings_are_held_against_those_who_are_stored() {
     let missing = format!("embedded:{}", scratch.path("missing.redb"));
     steadfast(&["settings", "what-if", "--settings", &old, "--storage", &missing]).refuses(&["missing.redb"]);
 }
+
+#[test]
+fn a_key_that_is_another_is_said_to_be_and_not_shown() {
+    let scratch = Scratch::new("settings-key");
+    let paths = ["old-5ecret", "new-5ecret"].map(|key| {
+        let mut file = file(json!([campaign("ab", [50, 50])]));
+        file["sdkKey"] = key.into();
+        let path = scratch.path(&format!("{key}.json"));
+        std::fs::write(&path, file.to_string()).expect("it can be written");
+        path
+    });
+    for more in [&[][..], &["--json"]] {
+        let run = steadfast(&[&["settings", "diff", &paths[0], &paths[1]], more].concat());
+        assert_eq!(run.status, 1, "{}", run.errors);
+        assert!(run.output.contains("sdkKey") && !run.output.contains("5ecret"), "{}", run.output);
+    }
+}

@@ -17,7 +17,7 @@ use crate::terminal::{print, print_json};
 ///
 /// Campaigns that are new or gone, and in the others every field that is different: of weights, traffic and states the
 /// values before and after; of variations, goals and variables those that are new or gone. What is in another order is not
-/// different.
+/// different. Of the SDK key it is said that it is another, and not which.
 ///
 /// Exit status: 0 nothing is different, 1 something is, 2 a file cannot be read as settings.
 #[derive(Debug, Args)]
@@ -119,6 +119,12 @@ fn fields(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<(String, Va
             "variations" => "name",
             "goals" => "identifier",
             "variables" => "key",
+            // A secret is not shown, only that it is another.
+            "sdkKey" if before != after => {
+                let hidden = |key: &Value| if key.is_null() { Value::Null } else { json!("not shown") };
+                different.push((name.clone(), hidden(before), hidden(after)));
+                continue;
+            }
             _ => {
                 if before != after {
                     different.push((name.clone(), before.clone(), after.clone()));

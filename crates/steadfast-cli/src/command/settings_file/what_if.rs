@@ -33,7 +33,8 @@ use crate::terminal::{print, print_json};
 ///     so many users the new weights, traffic or segments would move.
 ///
 /// Only the user id is known of a stored user, and no custom variables. So whoever is whitelisted or
-/// in an audience by them counts here as if they were not.
+/// in an audience by them counts here as if they were not. Where user ids are stored as pseudonyms, those are decided
+/// on, and what would be without the storage means nothing.
 ///
 /// Exit status: 0 everybody keeps their variation; 1 somebody does not; 2 could not start; 3 stopped
 /// before the end; 4 some records cannot be read, and of the others everybody keeps theirs.
