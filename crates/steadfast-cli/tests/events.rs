@@ -41,13 +41,14 @@ fn events_are_kept_looked_at_and_sent() {
     let directory = scratch.path("events");
     let run = steadfast(&["batch", "--settings", &settings, "--input", &calls, "--events", &directory]);
     assert_eq!((run.status, run.output.lines().count()), (0, USERS), "{}", run.errors);
+    assert!(run.errors.contains("500 events kept in") && run.errors.contains("events replay"), "{}", run.errors);
     let found = stats(&directory);
     assert_eq!(
         (&found["waiting"], &found["impressions"], &found["conversions"]),
         (&json!(500), &json!(499), &json!(1))
     );
     let run = steadfast(&["events", "stats", &directory]);
-    assert!(run.output.contains("499 impressions, 1 conversions, 0 pushes"), "{}", run.output);
+    assert!(run.output.contains("499 impressions, 1 conversion, 0 pushes"), "{}", run.output);
 
     let tail = |lines: &str| steadfast(&["events", "tail", &directory, "-n", lines]).output;
     let all = tail("1000");
@@ -67,7 +68,11 @@ fn events_are_kept_looked_at_and_sent() {
     server.answer(|_| Reply::status(503));
     let run = steadfast(&["events", "replay", &directory, "--url", &url, "--timeout", "1"]);
     assert_eq!(run.status, 3, "{}", run.errors);
-    assert!(run.errors.contains("500 events could not be delivered within 1 s, and stay"), "{}", run.errors);
+    assert!(
+        run.errors.contains("500 events could not be delivered within 1 s, and stay; the collector answers 503"),
+        "{}",
+        run.errors
+    );
     assert_eq!(stats(&directory)["waiting"], 500);
 
     server.answer(|_| Reply::status(200));
@@ -94,7 +99,7 @@ fn a_batch_sends_its_events_to_a_collector_and_says_when_it_cannot() {
     server.answer(|_| Reply::status(400));
     let run = batch();
     assert_eq!((run.status, run.output.lines().count()), (4, USERS));
-    assert!(run.errors.contains("500 events were lost"), "{}", run.errors);
+    assert!(run.errors.contains("500 events were lost: the collector answers 400"), "{}", run.errors);
 }
 
 #[test]
@@ -102,7 +107,10 @@ fn what_comes_is_printed_as_it_comes() {
     let scratch = Scratch::new("events-follow");
     let (settings, calls) = files(&scratch);
     let directory = scratch.path("events");
-    std::fs::create_dir(&directory).expect("it can be made");
+    let none = scratch.path("none.ndjson");
+    std::fs::write(&none, "").expect("it can be written");
+    let run = steadfast(&["batch", "--settings", &settings, "--input", &none, "--events", &directory]);
+    assert_eq!(run.status, 0, "{}", run.errors);
     let mut tail = Command::new(env!("CARGO_BIN_EXE_steadfast"))
         .args(["events", "tail", &directory, "--follow"])
         .stdout(Stdio::piped())
@@ -127,6 +135,16 @@ fn wrong_directories_are_named_and_not_made() {
     let file = scratch.path("file");
     std::fs::write(&file, "").expect("it can be written");
     steadfast(&["events", "stats", &file]).refuses(&["is no directory"]);
+    let other = scratch.path("other");
+    std::fs::create_dir(&other).expect("it can be made");
+    for command in ["stats", "tail", "replay"] {
+        steadfast(&["events", command, &other]).refuses(&["no events are kept in", &other]);
+    }
+    assert_eq!(std::fs::read_dir(&other).expect("it is there").count(), 0, "nothing is left in it");
     let (settings, calls) = files(&scratch);
-    steadfast(&["batch", "--settings", &settings, "--input", &calls, "--events", &file]).refuses(&[&file]);
+    let batch = |events: &str| steadfast(&["batch", "--settings", &settings, "--input", &calls, "--events", events]);
+    batch(&file).refuses(&[&file]);
+    for events in ["127.0.0.1:18931", "http:/127.0.0.1:1", "localhost:80/path"] {
+        batch(events).refuses(&[events, "http://HOST:PORT"]);
+    }
 }

@@ -46,6 +46,25 @@ pub enum LostBy {
     Attempts,
 }
 
+/// How a call failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Failing {
+    /// Nothing was heard, in time or at all.
+    Unreachable,
+    /// The collector answered with this status.
+    Status(u16),
+}
+
+impl std::fmt::Display for Failing {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Failing::Unreachable => formatter.write_str("the collector cannot be reached, or does not answer in time"),
+            Failing::Status(status) => write!(formatter, "the collector answers {status}"),
+        }
+    }
+}
+
 /// Why there is no collector.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -154,6 +173,8 @@ struct State {
     closed: Option<Instant>,
     /// What is kept on disk, if anything is.
     kept: Option<Kept>,
+    /// How the last call failed, if it did.
+    failing: Option<Failing>,
 }
 
 /// How far events are on disk.
@@ -261,7 +282,7 @@ impl CollectorBuilder {
             }
             _ => Dispatcher::new(delivery, chance.hash_one(0)),
         };
-        let state = State { dispatcher, is_running: false, is_asleep: false, closed: None, kept };
+        let state = State { dispatcher, is_running: false, is_asleep: false, closed: None, kept, failing: None };
         let shared = Arc::new(Shared {
             http,
             sender: Mutex::new(Arc::new(sender)),
@@ -426,6 +447,12 @@ impl Collector {
             let mut sender = shared.sender.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::make_mut(&mut sender).usage.extend(usage);
         }
+    }
+
+    /// How the last call failed; `None` where it did not, or none was made.
+    #[must_use]
+    pub fn failing(&self) -> Option<Failing> {
+        self.0.0.state().failing
     }
 
     /// What has been done so far.
@@ -598,6 +625,13 @@ impl Shared {
     fn answered(&self, parcel: Parcel, outcome: Outcome, content: Option<&str>) {
         let (lost, wake) = {
             let mut state = self.state();
+            state.failing = match outcome {
+                Outcome::Delivered | Outcome::TooLarge => None,
+                Outcome::Later { status: None, .. } => Some(Failing::Unreachable),
+                Outcome::Later { status: Some(status), .. } | Outcome::Refused { status } => {
+                    Some(Failing::Status(status))
+                }
+            };
             let lost = state.dispatcher.answered(parcel, outcome, Instant::now());
             (lost, state.wakes_keeper())
         };

@@ -311,15 +311,15 @@ impl Dispatcher {
     pub fn answered(&mut self, mut parcel: Parcel, outcome: Outcome, now: Instant) -> Vec<Event> {
         let outcome = match outcome {
             // What is kept can wait until a wrong URL, a proxy or a permission is mended; these say nothing of the event.
-            Outcome::Refused { status: 300..=399 | 401 | 403..=405 | 407 } if self.kept.is_some() => {
-                Outcome::Later { after: None }
+            Outcome::Refused { status: status @ (300..=399 | 401 | 403..=405 | 407) } if self.kept.is_some() => {
+                Outcome::Later { status: Some(status), after: None }
             }
             outcome => outcome,
         };
         self.under_way -= 1;
         parcel.attempts += 1;
         match outcome {
-            Outcome::Later { after } => {
+            Outcome::Later { after, .. } => {
                 self.failures = self.failures.saturating_add(1);
                 let all = self.pause(self.failures).max(after.unwrap_or_default());
                 self.not_before = now.checked_add(all);

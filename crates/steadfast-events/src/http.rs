@@ -46,9 +46,8 @@ pub enum EndpointError {
 impl fmt::Display for EndpointError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            EndpointError::Url(_) => formatter.write_str(
-                "the collector's URL cannot be used: write `https://HOST`, or `http://HOST:PORT` for one of your own",
-            ),
+            EndpointError::Url(_) => formatter
+                .write_str("the URL cannot be used: write `https://HOST`, or `http://HOST:PORT` for one of your own"),
             EndpointError::Tls(error) => write!(formatter, "TLS cannot be set up: {error}"),
         }
     }
@@ -118,7 +117,7 @@ impl Http {
             }
             // A value that no header can hold, which no later try would change.
             Err(error) if error.is_builder() => Outcome::Refused { status: 0 },
-            Err(_) => Outcome::Later { after: None },
+            Err(_) => Outcome::Later { status: None, after: None },
         }
     }
 }

@@ -17,7 +17,7 @@ pub mod retry;
 pub mod spool;
 pub mod wire;
 
-pub use collector::{BuildError, Collector, CollectorBuilder, FlushError, LostBy};
+pub use collector::{BuildError, Collector, CollectorBuilder, Failing, FlushError, LostBy};
 pub use dispatcher::{Batching, Counters, Delivery};
 pub use event::{Account, Event, Stamp};
 pub use http::{Endpoint, EndpointError};

@@ -9,6 +9,8 @@ pub enum Outcome {
     Delivered,
     /// It may be had later: nothing was heard, or 408, 429 or 5xx; no sooner than the collector says.
     Later {
+        /// The status that says so; `None` where nothing was heard.
+        status: Option<u16>,
         /// What it says (`Retry-After`).
         after: Option<Duration>,
     },
@@ -27,7 +29,7 @@ impl Outcome {
     pub fn of(status: u16, after: Option<Duration>) -> Outcome {
         match status {
             200..=299 => Outcome::Delivered,
-            408 | 429 | 500..=599 => Outcome::Later { after },
+            408 | 429 | 500..=599 => Outcome::Later { status: Some(status), after },
             413 => Outcome::TooLarge,
             status => Outcome::Refused { status },
         }

@@ -16,7 +16,7 @@ use steadfast_engine::{Event, Revenue};
 pub use ndjson::{NdjsonEvents, Rotation, StdoutEvents};
 #[cfg(feature = "network")]
 pub use steadfast_events::{
-    BackOff, Batching, BuildError, Collector, CollectorBuilder, Counters, Delivery, Endpoint, EndpointError,
+    BackOff, Batching, BuildError, Collector, CollectorBuilder, Counters, Delivery, Endpoint, EndpointError, Failing,
     FlushError, LostBy, Sender, Spool, SpoolError, spool,
 };
 

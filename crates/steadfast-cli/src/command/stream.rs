@@ -125,7 +125,7 @@ pub(super) fn progress_in_records(total: Option<u64>, shown: bool) -> ProgressBa
 
 /// The same for events.
 pub(super) fn progress_in_events(total: u64) -> ProgressBar {
-    bar(ProgressBar::new(total), "{bar:40} {human_pos} of {human_len} events ({rate}, {eta} left)", true)
+    bar(ProgressBar::new(total), "{bar:40} {human_pos} of {human_len} events ({rate}, {eta} left) {msg}", true)
 }
 
 fn bar(bar: ProgressBar, template: &str, shown: bool) -> ProgressBar {

@@ -126,8 +126,8 @@ proptest! {
                     let parcel = under_way.swap_remove(which % under_way.len());
                     let outcome = match outcome {
                         0..=2 => Outcome::Delivered,
-                        3..=4 => Outcome::Later { after: None },
-                        5 => Outcome::Later { after: Some(Duration::from_secs(3)) },
+                        3..=4 => Outcome::Later { status: None, after: None },
+                        5 => Outcome::Later { status: None, after: Some(Duration::from_secs(3)) },
                         6 => Outcome::TooLarge,
                         _ => Outcome::Refused { status: 400 },
                     };

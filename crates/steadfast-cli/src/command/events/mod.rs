@@ -56,11 +56,19 @@ struct Directory {
 }
 
 impl Directory {
-    /// It, if it is there: a wrong path is not made, and is not taken for one without events.
+    /// It, if events are kept there, or were: a wrong path is not made, and is not taken for one whose events are sent.
     fn path(&self) -> Result<&Path, Failure> {
         let path = &*self.directory;
         if path.is_dir() {
-            return Ok(path);
+            let is_spool = |name: &std::ffi::OsStr| name == "lock" || name.to_string_lossy().ends_with(".events");
+            let mut entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+            if entries.any(|entry| is_spool(&entry.file_name())) {
+                return Ok(path);
+            }
+            let shown = path.display();
+            return Err(Failure::new(format!(
+                "no events are kept in `{shown}`: name the directory of a program's spool"
+            )));
         }
         let what = if path.exists() { "is no directory" } else { "is not there" };
         Err(Failure::new(format!("`{}` {what}: {}", path.display(), check_path(path))))

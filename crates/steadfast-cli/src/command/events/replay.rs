@@ -1,13 +1,12 @@
 //! `steadfast events replay`: what is kept is sent.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{Args, value_parser};
 use steadfast::event::{Endpoint, FlushError};
 
 use super::{Directory, to};
-use crate::command::stream;
 use crate::failure::Failure;
 use crate::terminal::text::counted;
 
@@ -36,17 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let sent = to::open(Some(&arguments.url), Some((arguments.directory.path()?, false)))?;
     let collector = sent.collector();
     let total = collector.counters().pending;
-    let progress = stream::progress_in_events(total);
-    let (start, timeout) = (Instant::now(), Duration::from_secs(arguments.timeout));
-    let flushed = loop {
-        let left = timeout.saturating_sub(start.elapsed());
-        let flushed = collector.flush_blocking(left.min(Duration::from_millis(100)));
-        progress.set_position(total.saturating_sub(collector.counters().pending));
-        if flushed != Err(FlushError::TimedOut) || left.is_zero() {
-            break flushed;
-        }
-    };
-    progress.finish_and_clear();
+    let flushed = to::flush(collector, total, Duration::from_secs(arguments.timeout));
     let counters = collector.counters();
     anstream::eprintln!("{} delivered", counted(counters.delivered, "event"));
     if counters.lost > 0 {
@@ -56,8 +45,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Err(FlushError::TimedOut) => {
             let events = counted(counters.pending, "event");
             let seconds = arguments.timeout;
-            let why =
-                format!("{events} could not be delivered within {seconds} s, and stay: check the URL, or try later");
+            let failing = to::why(collector.failing());
+            let why = format!("{events} could not be delivered within {seconds} s, and stay; {failing}, or try later");
             Err(Failure::stopped(&why))
         }
         _ if counters.lost > 0 => Ok(ExitCode::from(1)),

@@ -12,7 +12,7 @@ use steadfast::event::spool::contents;
 use super::Directory;
 use crate::failure::Failure;
 use crate::terminal::style::{self, paint};
-use crate::terminal::text::grouped;
+use crate::terminal::text::{counted, grouped};
 use crate::terminal::{print, print_json};
 
 /// Say how many events wait for the collector, and since when
@@ -52,17 +52,20 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut report =
         format!("{}\n  waiting    {}", paint(style::HEADING, directory.display()), grouped(found.open.len() as u64));
     if let Some(oldest) = oldest {
-        let of = |kind: &str| grouped(kinds[kind]);
+        let of = |kind: &str, many: &str| match kinds[kind] {
+            1 => format!("1 {kind}"),
+            count => format!("{} {many}", grouped(count)),
+        };
         report += &format!(
-            "\n             {} impressions, {} conversions, {} pushes\n  since      {}",
-            of("impression"),
-            of("conversion"),
-            of("push"),
+            "\n             {}, {}, {}\n  oldest     {}",
+            of("impression", "impressions"),
+            of("conversion", "conversions"),
+            of("push", "pushes"),
             ago(oldest)
         );
     }
-    report += &format!("\n  delivered  {}, in segments with some that wait", grouped(found.settled));
-    report += &format!("\n  on disk    {} in {} segments\n", BinaryBytes(found.bytes), grouped(found.segments));
+    report += &format!("\n  on disk    {} in {}", BinaryBytes(found.bytes), counted(found.segments, "segment"));
+    report += &format!("\n  settled    {} of these segments: delivered, or lost\n", counted(found.settled, "event"));
     if found.damaged > 0 {
         let damaged = format!("{} lines, which are passed over", grouped(found.damaged));
         report += &format!("  damaged    {}\n", paint(style::BAD, damaged));
