@@ -14,7 +14,8 @@ use steadfast_engine::Event;
 use super::{EventSink, to_json};
 
 /// Appends events to a file, a JSON object a line, each with its `time` in milliseconds since 1970. They are in the file
-/// after [`flush`](Self::flush), when the client opts out, and when this is dropped.
+/// after [`flush`](Self::flush), when the client opts out, and when this is dropped; a process that is killed loses the last
+/// ones. User ids are in it, as they were given: a file that is made here is readable by its owner alone.
 #[derive(Debug)]
 pub struct NdjsonEvents(Mutex<Lines>);
 
@@ -115,7 +116,12 @@ fn line(event: &Event<'_, '_>) -> String {
 }
 
 fn open(path: &Path) -> io::Result<(BufWriter<File>, u64)> {
-    let file = OpenOptions::new().append(true).create(true).open(path)?;
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    // Who users are is in it.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
     let bytes = file.metadata()?.len();
     Ok((BufWriter::new(file), bytes))
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, value_parser};
 use steadfast::event::Endpoint;
 use steadfast::{FetchError, SettingsSource};
@@ -29,7 +30,13 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "ID")]
     account: String,
     /// The SDK key of the environment; best in the variable, where others do not see it
-    #[arg(long, value_name = "KEY", env = "STEADFAST_SDK_KEY", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "STEADFAST_SDK_KEY",
+        hide_env_values = true,
+        value_parser = NonEmptyStringValueParser::new()
+    )]
     sdk_key: String,
     /// The server: VWO's, or a proxy of your own before it
     #[arg(long, value_name = "URL", default_value_t = Endpoint::default().url)]
