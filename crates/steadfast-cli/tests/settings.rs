@@ -127,6 +127,11 @@ fn new_settings_are_held_against_those_who_are_stored() {
     let moved = weights["differentIfNothingWereStored"].as_u64().expect("a number");
     assert!((60..140).contains(&moved), "{moved}");
     assert_eq!(weights["campaigns"][1]["differentIfNothingWereStored"], 0);
+    // Weights that move by themselves: without a storage nobody would take part, but there is one.
+    let mut bandit = campaign("ab", [50, 50]);
+    bandit["isMAB"] = true.into();
+    let (status, bandit) = what_if(&write("bandit.json", json!([bandit, campaign("other", [50, 50])])));
+    assert_eq!((status, &bandit["keep"], &bandit["differentIfNothingWereStored"]), (0, &json!(400), &json!(0)));
     // A variation that is gone, a campaign that is paused, another that is gone.
     let mut renamed = campaign("ab", [50, 50]);
     renamed["variations"][1]["name"] = "Blue".into();

@@ -399,7 +399,7 @@ impl Collector {
     ///
     /// # Errors
     /// When some of what was taken over since this was asked last had no room there, or could not be kept and had no other
-    /// way ([`FlushError::Lost`], once for each), some is in memory alone because the disk failed ([`FlushError::NotKept`]), or
+    /// way ([`FlushError::Lost`], to one who asks: where several do side by side, [`Counters::lost`] says it to each), some is in memory alone because the disk failed ([`FlushError::NotKept`]), or
     /// the time is up.
     pub async fn kept(&self, deadline: Duration) -> Result<(), FlushError> {
         let until = self.0.0.state().dispatcher.next_number();

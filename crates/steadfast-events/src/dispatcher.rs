@@ -116,6 +116,8 @@ pub struct Dispatcher {
     since: Option<Instant>,
     /// What comes before is sent without waiting for more.
     flushed_to: u64,
+    /// So many of those wait. They need not be the first: what is kept elsewhere comes later than its number.
+    urgent: usize,
     again: BTreeMap<(Instant, u64), Parcel>,
     under_way: usize,
     /// The numbers of all events that are not settled.
@@ -160,6 +162,7 @@ impl Dispatcher {
             entries: 0,
             since: None,
             flushed_to: 0,
+            urgent: 0,
             again: BTreeMap::new(),
             under_way: 0,
             open: BTreeSet::new(),
@@ -217,6 +220,7 @@ impl Dispatcher {
     pub fn hand_over(&mut self, number: u64, event: Event, now: Instant) -> bool {
         self.open.insert(number);
         self.entries += wire::entries_of(&event);
+        self.urgent += usize::from(number < self.flushed_to);
         self.waiting.push_back((number, event));
         let is_first = self.since.is_none();
         self.since.get_or_insert(now);
@@ -257,8 +261,12 @@ impl Dispatcher {
         if let Some(until) = self.not_before.filter(|until| *until > now) {
             return Next::Wait(Some(until));
         }
-        let is_due = self.again.first_key_value().is_some_and(|((due, _), _)| *due <= now);
-        let parcel = if is_due { self.again.pop_first().map(|(_, parcel)| parcel) } else { self.take(now) };
+        // Parcels that always fail must not keep what was never tried from being tried.
+        let parcel = if self.failures > 0 && self.failures.is_multiple_of(2) {
+            self.take(now).or_else(|| self.due(now))
+        } else {
+            self.due(now).or_else(|| self.take(now))
+        };
         match parcel {
             Some(parcel) => {
                 self.under_way += 1;
@@ -272,15 +280,20 @@ impl Dispatcher {
         }
     }
 
+    /// A parcel that failed and may be sent again, if there is one.
+    fn due(&mut self, now: Instant) -> Option<Parcel> {
+        let ((due, _), _) = self.again.first_key_value()?;
+        if *due <= now { self.again.pop_first().map(|(_, parcel)| parcel) } else { None }
+    }
+
     /// A parcel of what waits, if it is time for one.
     fn take(&mut self, now: Instant) -> Option<Parcel> {
-        let (first, _) = self.waiting.front()?;
         let mut events = Vec::new();
         match self.rules.batch {
             None => events.extend(self.waiting.pop_front()),
             Some(Batching { events: most, interval }) => {
                 let is_time = self.since.is_some_and(|since| now.saturating_duration_since(since) >= interval);
-                if !is_time && self.entries < most.get() && *first >= self.flushed_to {
+                if self.waiting.is_empty() || !is_time && self.entries < most.get() && self.urgent == 0 {
                     return None;
                 }
                 let mut entries = 0;
@@ -296,7 +309,11 @@ impl Dispatcher {
                 }
             }
         }
+        if events.is_empty() {
+            return None;
+        }
         self.entries -= events.iter().map(|(_, event)| wire::entries_of(event)).sum::<usize>();
+        self.urgent -= events.iter().filter(|(number, _)| *number < self.flushed_to).count();
         self.since = if self.waiting.is_empty() { None } else { Some(now) };
         Some(self.parcel(events))
     }
@@ -395,6 +412,7 @@ impl Dispatcher {
     pub fn flush(&mut self) -> FlushId {
         let id = FlushId(self.flushes.last_key_value().map_or(0, |(FlushId(last), _)| last + 1));
         self.flushed_to = self.next_number;
+        self.urgent = self.waiting.len();
         self.flushes.insert(id, (self.next_number, Lost { events: 0 }));
         id
     }
@@ -415,6 +433,7 @@ impl Dispatcher {
     pub fn watch(&mut self, number: u64) {
         self.watched.insert(number, None);
         self.flushed_to = self.flushed_to.max(number + 1);
+        self.urgent = self.waiting.len();
     }
 
     fn know(&mut self, number: u64, is_delivered: bool) {

@@ -125,6 +125,17 @@ fn what_is_bad_changes_nothing_and_what_is_good_is_put_in_force() {
     let server = LocalCollector::start();
     let (asked, told) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
     let count = Arc::clone(&asked);
+    // Its own account is another than the one in force.
+    let other = SettingsSource::vwo("7", SDK_KEY, &endpoint(server.url())).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy.json");
+    let other = Poll::every(Duration::ZERO, other.cached(FileCache::new(&copy)));
+    let astray = Client::builder(Arc::new(Settings::parse(&file(60781, "Blue")).unwrap())).poll(other).build();
+    server.answer(|_| answered(200, &file(7, "Red")));
+    until(|| server.arrived().len() > 1);
+    assert_eq!(variation(&astray).as_deref(), Some("Blue"));
+    assert!(!copy.exists());
+    drop(astray);
     let bad = [
         answered(500, "out of order"),
         answered(200, ""),

@@ -2,12 +2,13 @@
 //! service are for (spec STO-90 to STO-93, quirk Q-30).
 
 use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Keeps the text of settings that were fetched.
 ///
-/// Unlike the reference, which takes what is there and asks nobody, settings are fetched first: the copy is for when they
+/// Both are called where they may block, for ten seconds at most. Unlike the reference, which takes what is there and asks nobody, settings are fetched first: the copy is for when they
 /// cannot be. What is kept was seen to be good settings, and is looked at again before it is used.
 pub trait SettingsCache: Send + Sync {
     /// The text that was kept last (`getSettings`); `None` when there is none.
@@ -44,9 +45,9 @@ impl SettingsCache for FileCache {
     }
 
     fn set_settings(&self, text: &str) -> io::Result<()> {
-        // Of several processes with one file each writes a whole one, and one of them is the last.
+        // Of several that write at one moment, here and elsewhere, each writes a whole one, and one of them is the last.
         let mut beside = self.0.clone().into_os_string();
-        beside.push(format!(".{}", std::process::id()));
+        beside.push(format!(".{:016x}", RandomState::new().hash_one(std::process::id())));
         let beside = PathBuf::from(beside);
         let written = write(&beside, text).and_then(|()| fs::rename(&beside, &self.0));
         if written.is_err() {
@@ -59,7 +60,7 @@ impl SettingsCache for FileCache {
 
 fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file: File = options.open(path)?;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
@@ -9,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use steadfast_engine::Settings;
 use steadfast_engine::settings::{CampaignChange, Id, SettingsError};
-use steadfast_events::event::{Account, Stamp};
+use steadfast_events::event::Stamp;
 use steadfast_events::http::{GetError, Got, Http};
 use steadfast_events::wire::{self, Method, Request};
 use steadfast_events::{BackOff, Endpoint, EndpointError, Sender};
@@ -46,7 +47,7 @@ pub enum FetchError {
     /// What it has is larger than 32 MiB.
     TooLarge,
     /// The file cannot be read.
-    File(std::io::Error),
+    File(io::Error),
     /// What is there are no settings.
     NoSettings(SettingsError),
     /// They have no list of campaigns, so nobody would get a variation under them.
@@ -171,14 +172,14 @@ impl SettingsSource {
         match self.fetch_new(&mut known, None).await {
             // Where nothing is known, nothing is the same.
             Ok(fetched) => fetched.map(|settings| (settings, known.text)).ok_or(FetchError::Status(304)),
-            Err(error) => self.copy_instead_of(error),
+            Err(error) => self.copy_instead_of(error).await,
         }
     }
 
     /// The copy, where there is a good one and the error is one that it is for.
-    fn copy_instead_of(&self, error: FetchError) -> Result<(Arc<Settings>, String), FetchError> {
-        let Some(cache) = self.cache.as_ref().filter(|_| error.may_pass()) else { return Err(error) };
-        let text = match guarded(|| cache.get_settings()) {
+    async fn copy_instead_of(&self, error: FetchError) -> Result<(Arc<Settings>, String), FetchError> {
+        let Some(cache) = self.cache.clone().filter(|_| error.may_pass()) else { return Err(error) };
+        let text = match apart(move || cache.get_settings()).await {
             Ok(Some(text)) => text,
             Ok(None) => return Err(error),
             Err(unread) => {
@@ -210,10 +211,10 @@ impl SettingsSource {
         }
     }
 
-    fn keep_a_copy(&self, text: &str) {
-        if let Some(cache) = &self.cache
-            && let Err(error) = guarded(|| cache.set_settings(text))
-        {
+    async fn keep_a_copy(&self, text: &str) {
+        let Some(cache) = self.cache.clone() else { return };
+        let text = text.to_owned();
+        if let Err(error) = apart(move || cache.set_settings(&text)).await {
             tracing::warn!(%error, "a copy of the settings could not be kept");
         }
     }
@@ -244,7 +245,11 @@ impl SettingsSource {
         std::thread::scope(|scope| {
             let waiting = std::thread::Builder::new().spawn_scoped(scope, || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                runtime.map_err(|_| FetchError::Unreachable)?.block_on(self.fetch_text())
+                let runtime = runtime.map_err(|_| FetchError::Unreachable)?;
+                let fetched = runtime.block_on(self.fetch_text());
+                // What takes too long is not waited for.
+                runtime.shutdown_background();
+                fetched
             });
             let waiting = waiting.map_err(|_| FetchError::Unreachable)?;
             waiting.join().unwrap_or(Err(FetchError::Unreachable))
@@ -268,7 +273,11 @@ impl SettingsSource {
                 if look.is_some() && look == known.look {
                     return Ok(None);
                 }
-                let body = std::fs::read(path).map_err(FetchError::File)?;
+                let path = path.clone();
+                let body = apart(move || read(&path)).await.map_err(FetchError::File)?;
+                if body.len() > MOST {
+                    return Err(FetchError::TooLarge);
+                }
                 Got { status: 200, etag: None, body }
             }
         };
@@ -281,8 +290,12 @@ impl SettingsSource {
             (known.etag, known.look) = (got.etag, look);
             return Ok(None);
         }
-        let settings = checked(&text, self.account().or(account.map(Id::as_str)))?;
-        self.keep_a_copy(&text);
+        let settings = checked(&text, self.account())?;
+        let (found, wanted) = (settings.account().as_str(), account.map(Id::as_str));
+        if let Some(wanted) = wanted.filter(|wanted| *wanted != found) {
+            return Err(FetchError::OtherAccount { found: found.to_owned(), wanted: wanted.to_owned() });
+        }
+        self.keep_a_copy(&text).await;
         *known = Known { etag: got.etag, text: text.into_owned(), look };
         Ok(Some(Arc::new(settings)))
     }
@@ -313,9 +326,23 @@ fn checked(text: &str, wanted: Option<&str>) -> Result<Settings, FetchError> {
     }
 }
 
-/// Calls a cache, which is not ours; a panic in it is an error of its.
-fn guarded<T>(call: impl FnOnce() -> std::io::Result<T>) -> std::io::Result<T> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|_| Err(std::io::Error::other("the cache panicked")))
+/// A file, or a cache that is not ours, may take longer than this, or for ever; nobody waits so long.
+const APART: Duration = Duration::from_secs(10);
+
+/// Does what may block where it keeps nobody from going on. A panic in it is an error, and so is taking too long.
+async fn apart<T: Send + 'static>(call: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    match tokio::time::timeout(APART, tokio::task::spawn_blocking(call)).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(io::Error::other("it panicked")),
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "it takes longer than 10 s")),
+    }
+}
+
+/// What is in a file, and no more of it than can be settings.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    std::fs::File::open(path)?.take(MOST as u64 + 1).read_to_end(&mut content)?;
+    Ok(content)
 }
 
 /// How a file looks from outside: it is read again when that is different.
@@ -377,9 +404,10 @@ pub struct SettingsChange {
     pub before: Arc<Settings>,
     /// Those that are.
     pub after: Arc<Settings>,
-    /// What is different in them, campaign by campaign ([`Settings::changes_since`]); none where only what goes for the account
-    /// is.
+    /// What is different in them, campaign by campaign ([`Settings::changes_since`]).
     pub campaigns: Vec<CampaignChange>,
+    /// What is different of what goes for the account ([`Settings::fields_changed_since`]).
+    pub file: Vec<String>,
 }
 
 impl Poll {
@@ -440,12 +468,15 @@ impl Polling {
         let (of_thread, settings) = (Arc::clone(&stop), Arc::downgrade(settings));
         let thread = std::thread::Builder::new().name("steadfast-settings".to_owned()).spawn(move || {
             match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                Ok(runtime) => runtime.block_on(async {
-                    tokio::select! {
-                        () = run(&poll, &settings) => {}
-                        () = of_thread.notified() => {}
-                    }
-                }),
+                Ok(runtime) => {
+                    runtime.block_on(async {
+                        tokio::select! {
+                            () = run(&poll, &settings) => {}
+                            () = of_thread.notified() => {}
+                        }
+                    });
+                    runtime.shutdown_background();
+                }
                 Err(error) => {
                     tracing::error!(%error, "settings are not polled: the system has nothing left to wait with")
                 }
@@ -490,15 +521,15 @@ async fn run(poll: &Poll, settings: &Weak<InForce>) {
                 let Some(in_force) = settings.upgrade() else { return };
                 let before = in_force.swap(&new);
                 drop(in_force);
-                let campaigns = new.changes_since(&before);
-                if campaigns.is_empty() && Account::of(&new) == Account::of(&before) {
+                let (campaigns, file) = (new.changes_since(&before), new.fields_changed_since(&before));
+                if campaigns.is_empty() && file.is_empty() {
                     // As it is when they are looked at first.
                     continue;
                 }
                 let (all, different) = (new.campaigns().len(), campaigns.len());
                 tracing::info!(campaigns = all, different, "new settings are in force");
                 if let Some(listener) = &poll.listener {
-                    let change = SettingsChange { before, after: new, campaigns };
+                    let change = SettingsChange { before, after: new, campaigns, file };
                     if catch_unwind(AssertUnwindSafe(|| listener(&change))).is_err() {
                         tracing::error!("the listener for settings panicked; they are in force");
                     }

@@ -164,8 +164,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
         output.flush().map(|()| malformed)
     });
-    let malformed = stream::written(written)?;
+    // Also where nobody reads the answers any more.
     let events_left = events.and_then(|events| events.end(PATIENCE));
+    let malformed = stream::written(written)?;
     if malformed > 0 {
         let lines = if malformed == 1 { "line was" } else { "lines were" };
         anstream::eprintln!("{malformed} {lines} malformed: look for \"error\" in the answers");

@@ -26,7 +26,8 @@ pub enum Change {
     /// It is not there any more.
     Gone,
     /// These of its fields are different, by the names of the settings file, such as `status`, `percentTraffic`,
-    /// `variations`, `goals` and `segments`; and `group` where it is in another group, or the group is different.
+    /// `variations`, `goals` and `segments`; `group` where it is in another group, or the group is different; `isNB` and
+    /// `isNBv2`, which go for all campaigns.
     Different(Vec<String>),
 }
 
@@ -89,12 +90,34 @@ fn hash_of(json: &Json<'_>) -> u64 {
     hasher.finish()
 }
 
+/// What is a matter of campaigns, and told of them.
+const OF_CAMPAIGNS: [&str; 3] = ["campaigns", "groups", "campaignGroups"];
+/// What goes for the account and decides which variation a user gets in every campaign (spec SET-40, SET-41).
+const OF_BUCKETING: [&str; 2] = ["isNB", "isNBv2"];
+
+impl Fields {
+    /// Those of the whole file, but for what is told of campaigns.
+    pub(super) fn of_file(file: &Json<'_>) -> Fields {
+        let fields = entries(file).filter(|(name, _)| !OF_CAMPAIGNS.contains(name));
+        Fields(fields.map(|(name, value)| (name.into(), hash_of(value))).collect())
+    }
+}
+
 impl Settings {
+    /// The names of what is different since these settings of what goes for the account, such as `sdkKey`, `isNB`,
+    /// `collectionPrefix` and `version`.
+    #[must_use]
+    pub fn fields_changed_since(&self, before: &Settings) -> Vec<String> {
+        self.fields.different_from(&before.fields)
+    }
+
     /// What is different since these settings: campaigns that are new or different in their order, then those that are gone.
     /// Of several with one key the first counts, as it does for decisions. None where every campaign is as it was.
     #[must_use]
     pub fn changes_since(&self, before: &Settings) -> Vec<CampaignChange> {
         let change = |campaign: &str, change| CampaignChange { campaign: campaign.to_owned(), change };
+        let file = self.fields_changed_since(before);
+        let bucketing = || file.iter().filter(|name| OF_BUCKETING.contains(&name.as_str())).cloned();
         let mut changes = Vec::new();
         for (key, campaign) in used(self) {
             let Some(old) = before.campaign(key) else {
@@ -111,6 +134,7 @@ impl Settings {
             if !is_same_group {
                 fields.push("group".to_owned());
             }
+            fields.extend(bucketing());
             if !fields.is_empty() {
                 changes.push(change(key, Change::Different(fields)));
             }
@@ -199,6 +223,15 @@ mod tests {
         let [one, same, other] = [one, same, &other].map(|one| Settings::parse(&text(one)).expect("settings"));
         assert!(same.changes_since(&one).is_empty());
         assert_eq!(different(&other.changes_since(&one)), ["a: segments"]);
+    }
+
+    #[test]
+    fn what_moves_users_of_all_campaigns_is_told_of_each() {
+        let before = settings(json!([campaign(1, "a"), campaign(2, "b")]), json!({"isNB": false}));
+        let after = settings(json!([campaign(1, "a"), campaign(2, "b")]), json!({"isNB": true, "sdkKey": "other"}));
+        assert_eq!(different(&after.changes_since(&before)), ["a: isNB", "b: isNB"]);
+        assert_eq!(after.fields_changed_since(&before), ["isNB", "sdkKey"]);
+        assert!(before.fields_changed_since(&before).is_empty());
     }
 
     #[test]

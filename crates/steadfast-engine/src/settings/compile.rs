@@ -130,6 +130,7 @@ fn compile(file: &Json<'_>, options: CompileOptions) -> Result<Settings, Setting
         campaigns,
         by_key,
         groups,
+        fields: Fields::of_file(file),
         problems: problems.into_found().into(),
     })
 }

@@ -22,6 +22,8 @@ pub struct Settings {
     pub(crate) groups: Box<[Group]>,
     pub(crate) visitors: VisitorNamespace,
     pub(crate) problems: Box<[Problem]>,
+    /// By which it is seen whether what goes for the account is different.
+    pub(crate) fields: Fields,
 }
 
 /// The place of a campaign in [`Settings::campaigns`].

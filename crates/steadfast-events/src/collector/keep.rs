@@ -232,7 +232,16 @@ impl Keeper {
                     if failures >= READS {
                         tracing::error!(%error, "events that are kept cannot be read: they are left for the next start");
                         self.read_failed = None;
-                        self.log.pass_over();
+                        let left = self.log.pass_over();
+                        // This process will not send them: who waits for them here waits in vain.
+                        let mut state = shared.state();
+                        if let State { dispatcher, kept: Some(kept), .. } = &mut *state {
+                            kept.waiting = kept.waiting.saturating_sub(left.len() as u64);
+                            left.into_iter().for_each(|number| dispatcher.lost(number));
+                            kept.unread = self.log.unread_from();
+                        }
+                        drop(state);
+                        shared.tell_waiting();
                     }
                     return;
                 }

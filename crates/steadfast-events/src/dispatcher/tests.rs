@@ -170,3 +170,45 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn parcels_that_always_fail_do_not_keep_others_from_being_tried() {
+    let account = account(1);
+    let mut dispatcher = Dispatcher::of_kept(Delivery::default(), 7, 0, 10);
+    let start = Instant::now();
+    for poison in 0..3 {
+        assert!(dispatcher.put(event(&account, poison, 1), start).is_ok());
+    }
+    let mut lost = 0;
+    // An hour in which one comes each second.
+    for second in 0..3_600_u64 {
+        let now = start + Duration::from_secs(second);
+        assert!(dispatcher.put(event(&account, 100, 1), now).is_ok());
+        while let Some(parcel) = sent(dispatcher.next(now)) {
+            let is_poison = parcel.events().any(|event| event.stamp.chance < 100);
+            let outcome = if is_poison { Outcome::Refused { status: 403 } } else { Outcome::Delivered };
+            lost += dispatcher.answered(parcel, outcome, now).len();
+        }
+    }
+    let counters = dispatcher.counters();
+    assert_eq!((lost, counters.lost), (3, 3), "{counters:?}");
+    assert!(counters.delivered > 3_500, "{counters:?}");
+}
+
+#[test]
+fn what_is_handed_over_late_is_flushed_all_the_same() {
+    let (now, account) = (Instant::now(), account(1));
+    let mut dispatcher = Dispatcher::of_kept(batches(100), 7, 0, 10);
+    let (first, second) = (dispatcher.number(), dispatcher.number());
+    let id = dispatcher.flush();
+    let third = dispatcher.number();
+    // The later one was in memory, the earlier ones on disk.
+    assert!(dispatcher.hand_over(third, event(&account, 3, 1), now));
+    assert!(sent(dispatcher.next(now)).is_none(), "it waits for a batch to be full");
+    for (number, chance) in [(first, 1), (second, 2)] {
+        assert!(dispatcher.hand_over(number, event(&account, chance, 1), now));
+    }
+    let parcel = sent(dispatcher.next(now)).expect("what was asked for goes at once");
+    dispatcher.answered(parcel, Outcome::Delivered, now);
+    assert_eq!(dispatcher.flushed(id, None), Some(Ok(())));
+}

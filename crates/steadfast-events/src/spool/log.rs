@@ -309,13 +309,14 @@ impl Log {
             added.begin.offset = segment.bytes;
             added.begin.account.clone_from(&writer.account);
         }
+        let first_new = self.next_segment;
         if let Err(error) = self.write_group(events, settled, &mut added) {
             self.writer = None;
             added.error = Some(error);
             // What was begun for this and holds nothing is no more use. Where it cannot be removed, the next start does.
             while let Some(last) = self.segments.back()
                 && last.open.count == 0
-                && last.number > added.begin.segment
+                && last.number >= first_new
             {
                 let _ = fs::remove_file(self.directory.join(name_of(last.number)));
                 self.segments.pop_back();
@@ -427,7 +428,6 @@ impl Log {
         file.write_all(&content)?;
         file.sync_all()?;
         fs::rename(&beside, &path)?;
-        sync_directory(&self.directory)?;
         if let Some(segment) = self.segments.get_mut(at) {
             segment.bytes = content.len() as u64;
             segment.events = segment.open.count;
@@ -436,6 +436,7 @@ impl Log {
                 (place.offset, place.account) = (0, None);
             }
         }
+        sync_directory(&self.directory)?;
         Ok(true)
     }
 
@@ -530,6 +531,8 @@ impl Log {
                     read.unreadable.extend(segment.numbers().filter(|number| *number >= place.from));
                     None
                 }
+                // What was read is given out; the error is met again.
+                Err(_) if !read.events.is_empty() || !read.unreadable.is_empty() => return Ok(read),
                 end => end?,
             };
             self.unread = Some(match end {
@@ -545,11 +548,23 @@ impl Log {
         Ok(read)
     }
 
-    /// Leaves what cannot be read of the segment that is read, for the next start.
-    pub(crate) fn pass_over(&mut self) {
-        if let Some(unread) = &mut self.unread {
-            (unread.segment, unread.offset, unread.account) = (unread.segment + 1, 0, None);
-        }
+    /// Leaves what cannot be read of the segment that is read for the next start: its numbers.
+    pub(crate) fn pass_over(&mut self) -> Vec<u64> {
+        let Some(unread) = &mut self.unread else { return Vec::new() };
+        let at = self.segments.partition_point(|segment| segment.number < unread.segment);
+        let Some(segment) = self.segments.get(at) else { return Vec::new() };
+        let numbers = segment.numbers().filter(|number| *number >= unread.from).collect();
+        *unread = match &self.writer {
+            // What is added to it from here on is not passed over.
+            Some(writer) if at + 1 == self.segments.len() => Place {
+                segment: segment.number,
+                offset: segment.bytes,
+                account: writer.account.clone(),
+                from: self.next_number,
+            },
+            _ => Place { segment: segment.number + 1, offset: 0, account: None, from: unread.from },
+        };
+        numbers
     }
 
     /// The open events of a segment from a place on; where it goes on, or `None` when that is with the next segment.

@@ -11,6 +11,9 @@ use crate::command::stream;
 use crate::failure::Failure;
 use crate::terminal::text::counted;
 
+/// So many events wait in memory at most.
+const ROOM: usize = 1_000_000;
+
 /// A directory that keeps them, or the URL of a collector.
 #[derive(Debug, Clone)]
 pub(crate) enum EventsTo {
@@ -59,7 +62,7 @@ pub(super) fn open(url: Option<&str>, spool: Option<(&Path, bool)>) -> Result<Se
     let endpoint = url.map_or_else(Endpoint::default, |url| Endpoint { url: url.to_owned(), ..Endpoint::default() });
     let mut collector = Collector::builder().endpoint(endpoint).delivery(Delivery {
         batch: Some(batch),
-        room: 1_000_000,
+        room: ROOM,
         ..Delivery::default()
     });
     let kept_in = spool.map(|(directory, _)| directory.to_owned());
@@ -78,6 +81,10 @@ impl Sent {
 
     /// Waits until what came by now is on disk; where it is sent, that is waited for at the end alone.
     pub(crate) fn kept(&self, deadline: Duration) -> Result<(), FlushError> {
+        // A collector that is slower than the calls is waited for; what it does not take is counted.
+        if self.kept_in.is_none() && self.collector.counters().pending > ROOM as u64 / 2 {
+            let _ = self.collector.flush_blocking(deadline);
+        }
         match self.collector.kept_blocking(deadline) {
             // They are counted, and told at the end.
             Err(FlushError::Lost(_)) => Ok(()),

@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value, json};
-use steadfast::blocking::Client;
 use steadfast::engine::settings::CampaignKind;
-use steadfast::engine::{Options, Record, UserStorageData};
+use steadfast::engine::{Options, Policy, Record, Request, Settings, Step, UserStorageData, verb};
 
 use crate::command::{settings, stream};
 use crate::failure::Failure;
@@ -72,7 +71,7 @@ struct Tally {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let client = Client::new(Arc::new(settings(&arguments.settings)?));
+    let settings = Arc::new(settings(&arguments.settings)?);
     let url = &arguments.storage;
     let storage = url.open(Use::ToRead)?.ok_or_else(|| {
         Failure::new(format!("`{url}` keeps nobody: name a storage such as `embedded:users.redb`, or a server"))
@@ -86,14 +85,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             campaigns.insert(record.campaign_key.clone(), Tally::default());
         }
         if let Some(tally) = campaigns.get_mut(&record.campaign_key) {
-            tally.count(record, &client);
+            tally.count(record, &settings);
         }
         progress.inc(1);
     }
     progress.finish_and_clear();
     let all = campaigns.values().fold(Tally::default(), Tally::and);
     // In the order of the settings; what is gone from them comes last.
-    let settings = client.settings();
     let place =
         |key: &str| settings.campaigns().iter().position(|campaign| campaign.key() == key).unwrap_or(usize::MAX);
     let mut campaigns: Vec<(String, Tally)> = campaigns.into_iter().collect();
@@ -112,9 +110,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 impl Tally {
-    fn count(&mut self, record: Record, client: &Client) {
+    fn count(&mut self, record: Record, settings: &Arc<Settings>) {
         self.records += 1;
-        let settings = client.settings();
         let Some(campaign) = settings.campaign(&record.campaign_key) else {
             self.campaign_gone += 1;
             self.differently_afresh += 1;
@@ -123,12 +120,18 @@ impl Tally {
         let (user, variation) = (record.user_id.clone(), record.variation_name.clone());
         let decide = |stored: Vec<Record>| {
             let options = Options { user_storage_data: UserStorageData::all(stored), ..Options::default() };
-            let decision = if *campaign.kind() == CampaignKind::Ab {
-                client.activate(campaign.key(), &user, &options)
+            // There is a storage, and all that it has of the user is said: nothing is asked.
+            let policy = Policy { has_storage: true, ..Policy::default() };
+            let request = Request::new(Arc::clone(settings), &*user).with_options(&options).with_policy(policy);
+            let step = if *campaign.kind() == CampaignKind::Ab {
+                verb::activate(request, campaign.key())
             } else {
-                client.feature_enabled(campaign.key(), &user, &options)
+                verb::feature_enabled(request, campaign.key())
             };
-            decision.ok().map(|decision| decision.variation_name() == Some(&*variation))
+            match step {
+                Ok(Step::Done(decision)) => Some(decision.variation_name() == Some(&*variation)),
+                Ok(Step::NeedsStored(_)) | Err(_) => None,
+            }
         };
         match decide(vec![record]) {
             Some(true) => self.keep += 1,

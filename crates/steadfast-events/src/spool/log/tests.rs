@@ -478,3 +478,40 @@ fn a_tail_sees_each_event_once_through_starts_and_shows_no_key() {
     tail.read(|event| seen.push(event.stamp.chance)).expect("it reads");
     assert_eq!(seen.last(), Some(&77));
 }
+
+#[test]
+fn what_was_read_before_a_segment_that_cannot_be_read_is_given_out() {
+    let place = Place::new("unreadable");
+    let account = account("key");
+    let spool = Spool { bytes: 1 << 20, ..place.spool() };
+    let mut log = Log::open(&spool).expect("it opens");
+    let events: Vec<(u64, Event)> = (0..2_000).map(|number| (number, event(number, &account))).collect();
+    let begin = log.add(&events, &[]).begin;
+    log.leave(begin, 0);
+    let second = place.0.join(name_of(2));
+    let aside = place.0.join("aside");
+    fs::rename(&second, &aside).expect("it is there");
+    // What is in its place is there, and cannot be read.
+    fs::create_dir(&second).expect("it is made");
+    let first = chances(&log.read_on(5_000).expect("the first can be read").events);
+    assert_eq!(first, (0..first.len() as u64).collect::<Vec<_>>());
+    assert!(log.read_on(5_000).is_err());
+    fs::remove_dir(&second).expect("it is there");
+    fs::rename(&aside, &second).expect("it is there");
+    let rest = chances(&log.read_on(5_000).expect("it can be read again").events);
+    assert_eq!(rest, (first.len() as u64..2_000).collect::<Vec<_>>());
+    // One that is left for the next start says what was in it.
+    drop(log);
+    let mut log = Log::open(&spool).expect("it opens");
+    fs::rename(&second, &aside).expect("it is there");
+    fs::create_dir(&second).expect("it is made");
+    assert_eq!(chances(&log.read_on(5_000).expect("the first can be read").events), first);
+    assert!(log.read_on(5_000).is_err());
+    let left = log.pass_over();
+    assert_eq!(left.first(), Some(&(first.len() as u64)));
+    let mut all: Vec<u64> = first.iter().copied().chain(left).collect();
+    all.extend(chances(&log.read_on(5_000).expect("the rest can be read").events));
+    assert_eq!(all, (0..2_000).collect::<Vec<_>>());
+    assert!(log.is_read());
+    assert_eq!(log.open_events(), 2_000);
+}
