@@ -30,7 +30,7 @@ pub struct Offloaded<S> {
 impl<S: UserStorage + 'static> Offloaded<S> {
     /// Wraps a storage.
     pub fn new(storage: S) -> Self {
-        Offloaded { in_place: storage.writes() == Writes::InPlace, storage: Arc::new(storage) }
+        Offloaded { in_place: storage.writes().are_in_place(), storage: Arc::new(storage) }
     }
 
     /// Runs `work` on a thread that may wait; a panic in it is a failure of the storage.
@@ -291,7 +291,7 @@ impl<S: AsyncUserStorage + 'static> UserStorage for Waited<S> {
     fn writes(&self) -> Writes {
         match self.storage.writes() {
             // Even a storage that never waits is on the other side of a channel here.
-            Writes::InPlace => Writes::OneByOne,
+            Writes::InPlace | Writes::Begun => Writes::OneByOne,
             writes => writes,
         }
     }

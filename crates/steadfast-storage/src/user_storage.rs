@@ -267,11 +267,22 @@ pub trait AsyncUserStorage: Send + Sync {
 pub enum Writes {
     /// At once, where the caller stands: writing costs no more than handing over would, and never waits.
     InPlace,
+    /// At once, where the caller stands, which only begins them: what was written may be found a while later, and a client
+    /// goes by what it has written until then. So is a function of somebody's that returns before its promise is kept.
+    Begun,
     /// Handed over, each claim by itself, several side by side.
     OneByOne,
     /// Handed over, about so many claims in one [`merge_many`](UserStorage::merge_many), which costs little more than
     /// a single one: the claims of one user stay together.
     Together(usize),
+}
+
+impl Writes {
+    /// Whether they are done where the caller stands.
+    #[must_use]
+    pub fn are_in_place(self) -> bool {
+        matches!(self, Writes::InPlace | Writes::Begun)
+    }
 }
 
 impl<S: UserStorage + ?Sized> UserStorage for Arc<S> {

@@ -83,7 +83,7 @@ impl Builder<Arc<dyn UserStorage>> {
         let storage = storage.map(|storage| {
             let side_by_side = limits.side_by_side.unwrap_or(SIDE_BY_SIDE);
             let queue = || Arc::new(Queue::new(storage.writes(), side_by_side, limits.waiting));
-            Storage { queue: (storage.writes() != Writes::InPlace).then(queue), storage }
+            Storage { queue: (!storage.writes().are_in_place()).then(queue), storage }
         });
         Client { core, storage, limits }
     }
@@ -414,9 +414,9 @@ impl Client {
         match &self.storage {
             // Without a storage the engine asks nothing; no answer counts as a failure.
             None => need.resume([]),
-            Some(Storage { storage, queue }) => {
-                // What is written in place is in the storage, unless that failed.
-                let may_be_behind = queue.is_some() || self.core.own.any_failed();
+            Some(Storage { storage, .. }) => {
+                // What is written in place is in the storage, unless that failed, or was begun and no more.
+                let may_be_behind = storage.writes() != Writes::InPlace || self.core.own.any_failed();
                 drive::ask(&**storage, call, need, may_be_behind)
             }
         }

@@ -84,7 +84,7 @@ impl Builder<Chosen> {
     /// other on a thread that may wait: see [`Offloaded`].
     pub fn blocking_storage(mut self, storage: impl UserStorage + 'static) -> Self {
         self.storage = Some(match storage.writes() {
-            Writes::InPlace => Chosen::InPlace(Arc::new(storage)),
+            Writes::InPlace | Writes::Begun => Chosen::InPlace(Arc::new(storage)),
             Writes::OneByOne | Writes::Together(_) => Chosen::Later(Arc::new(Offloaded::new(storage))),
         });
         self
@@ -428,7 +428,10 @@ impl Client {
                     // Without a storage the engine asks nothing; no answer counts as a failure.
                     None => need.resume([]),
                     // What is written in place is in the storage, unless that failed.
-                    Some(Storage::InPlace(storage)) => drive::ask(&**storage, call, need, self.core.own.any_failed()),
+                    Some(Storage::InPlace(storage)) => {
+                        let may_be_behind = storage.writes() != Writes::InPlace || self.core.own.any_failed();
+                        drive::ask(&**storage, call, need, may_be_behind)
+                    }
                     Some(Storage::Later(storage, _)) => {
                         let campaigns = drive::campaigns(&need);
                         let found = self.in_time(storage.get_many(call.user(), &campaigns)).await;

@@ -65,7 +65,7 @@ impl Queue {
     /// A queue before a storage that likes to be written to in this manner.
     pub(crate) fn new(writes: Writes, side_by_side: usize, room: usize) -> Self {
         let (together, workers) = match writes {
-            Writes::InPlace | Writes::OneByOne => (1, side_by_side.max(1)),
+            Writes::InPlace | Writes::Begun | Writes::OneByOne => (1, side_by_side.max(1)),
             Writes::Together(many) => (many.max(1), 1),
         };
         Queue {

@@ -448,3 +448,31 @@ fn raced(memory: steadfast::Memory, meanwhile: impl Fn(&blocking::Client, &Plain
     client.flush(P).unwrap();
     rec(&storage, "Ashley")
 }
+
+/// A program's `set` that began to write and returned was taken at its word: the goal of the same visit found nobody.
+#[test]
+fn what_is_written_in_place_and_found_later_is_known_meanwhile() {
+    struct Begins(Mutex<Vec<Record>>, Writes);
+    impl UserStorage for Begins {
+        fn get(&self, _: &str, _: &str) -> Result<Option<Record>, StorageError> {
+            Ok(None)
+        }
+        fn set(&self, record: Record) -> Result<(), StorageError> {
+            self.0.lock().unwrap().push(record);
+            Ok(())
+        }
+        fn writes(&self) -> Writes {
+            self.1
+        }
+    }
+    let policy = Policy { activation: steadfast::engine::policy::Activation::Required, ..Policy::default() };
+    for (writes, is_known) in [(Writes::InPlace, false), (Writes::Begun, true)] {
+        let storage = Arc::new(Begins(Mutex::default(), writes));
+        let client = blocking::Client::builder(settings()).policy(policy).storage(Arc::clone(&storage)).build();
+        let decision = client.activate("ab", "Ashley", Options::NONE).unwrap();
+        assert_eq!(decision.variation_name(), Some("Control"));
+        let tracking = client.track(TrackTarget::One("ab"), "Ashley", "buy", Options::NONE).unwrap();
+        assert_eq!(tracking.campaigns()[0].is_tracked(), is_known);
+        assert_eq!(storage.0.lock().unwrap().len(), if is_known { 2 } else { 1 });
+    }
+}

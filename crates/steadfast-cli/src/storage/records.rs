@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::vec;
 
 use steadfast::engine::Record;
-use steadfast::storage::{Cursor, StorageError, UserStorage, Writes};
+use steadfast::storage::{Cursor, StorageError, UserStorage};
 
 use crate::failure::NOT_KEPT;
 use crate::terminal::text::counted;
@@ -32,7 +32,7 @@ impl<'s> Records<'s> {
     pub(crate) fn of(storage: &'s dyn UserStorage) -> Result<Self, StorageError> {
         let mut records = Records { storage, page: Vec::new().into_iter(), place: Place::Start, damaged: Vec::new() };
         // A storage in memory is read in no order, and is in memory anyway; one in a file is sorted.
-        if storage.writes() == Writes::InPlace {
+        if storage.writes().are_in_place() {
             let mut all = records.by_ref().collect::<Result<Vec<_>, _>>()?;
             all.sort_by(|one, other| (&one.user_id, &one.campaign_key).cmp(&(&other.user_id, &other.campaign_key)));
             records.page = all.into_iter();

@@ -274,7 +274,7 @@ impl<W> Pending<W> {
         let width = match self.rules.writes {
             // While the storage fails, one send at a time shows whether it still does.
             _ if self.failures > 0 => 1,
-            Writes::InPlace | Writes::OneByOne => self.rules.side_by_side.max(1),
+            Writes::InPlace | Writes::Begun | Writes::OneByOne => self.rules.side_by_side.max(1),
             Writes::Together(_) => 1,
         };
         if self.under_way >= width {
@@ -284,7 +284,7 @@ impl<W> Pending<W> {
             return Next::Wait(Some(until));
         }
         let together = match self.rules.writes {
-            Writes::InPlace | Writes::OneByOne => 1,
+            Writes::InPlace | Writes::Begun | Writes::OneByOne => 1,
             Writes::Together(many) => many.max(1),
         };
         let mut batch = Batch { places: Vec::new(), operations: Vec::new() };
