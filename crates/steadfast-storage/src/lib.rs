@@ -42,6 +42,8 @@ pub mod user_storage;
 #[cfg(feature = "embedded")]
 pub use backend::embedded::{EmbeddedOptions, EmbeddedStorage};
 pub use backend::memory::MemoryStorage;
+#[cfg(feature = "layers")]
+pub use backend::opening::Opening;
 #[cfg(feature = "postgres")]
 pub use backend::postgres::{PostgresOptions, PostgresStorage};
 #[cfg(feature = "redis")]

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use steadfast_engine::Record;
 use steadfast_storage::bridge::{Offloaded, Waited};
-use steadfast_storage::{AsyncUserStorage, Claim, EmbeddedStorage, MemoryStorage, Merged, StorageError, UserStorage};
+use steadfast_storage::{
+    AsyncUserStorage, Claim, EmbeddedStorage, MemoryStorage, Merged, Opening, StorageError, UserStorage, Writes,
+};
 use steadfast_testkit::conformance;
 
 /// What no machine needs, however busy.
@@ -116,6 +118,12 @@ async fn memory_offloaded() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_offloaded_on_many_threads() {
     conformance::built_in_async(Arc::new(Offloaded::new(MemoryStorage::new()))).await.assert();
+}
+
+#[tokio::test]
+async fn memory_that_was_opened_in_the_background() {
+    let opening = Opening::new(Writes::OneByOne, || async { Ok(Offloaded::new(MemoryStorage::new())) });
+    conformance::built_in_async(Arc::new(opening)).await.assert();
 }
 
 #[test]

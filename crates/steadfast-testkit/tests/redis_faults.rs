@@ -472,3 +472,31 @@ fn a_runtime_that_ends_takes_no_turn_of_another_with_it() {
     let merged = other.block_on(async { timeout(PATIENCE, waiting).await.unwrap() }).unwrap();
     assert!(merged.iter().all(Result::is_ok), "{:?}", merged.iter().find(|merged| merged.is_err()));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_can_start_while_its_server_is_away() {
+    let mut server = Redis::start();
+    server.kill();
+    let start = Instant::now();
+    let config = || StorageConfig::from_url(&server.url()).unwrap().in_background();
+    let (storage, blocking) = (config().open().await.unwrap(), config().open_blocking().unwrap());
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert!(storage.get("Ashley", "ab").await.is_err_and(|error| error.is_temporary()));
+    server.restart();
+    let start = Instant::now();
+    while let Err(error) = storage.set(Record::new("Ashley", "ab", "Control")).await {
+        assert!(start.elapsed() < PATIENCE, "it is never opened: {error}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::task::spawn_blocking(move || {
+        loop {
+            match blocking.get("Ashley", "ab") {
+                Ok(found) => break assert!(found.is_some()),
+                Err(error) => assert!(start.elapsed() < PATIENCE, "it is never opened: {error}"),
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    })
+    .await
+    .unwrap();
+}

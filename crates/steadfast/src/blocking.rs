@@ -131,6 +131,37 @@ impl Client {
         self.core.opt_out();
     }
 
+    /// See [`verb::decide`].
+    ///
+    /// # Errors
+    /// What the caller got wrong.
+    pub fn decide<'a>(
+        &'a self,
+        campaign: &str,
+        user: &'a str,
+        options: &'a Options,
+    ) -> Result<Decision<'a>, CallError> {
+        self.call(user, options, |request| verb::decide(request, campaign))
+    }
+
+    /// What [`decide`](Self::decide) would answer now, and why ([`Decision::trace`]): what is stored is looked up, and
+    /// nothing is sent, kept or shown to a hook.
+    ///
+    /// # Errors
+    /// What the caller got wrong.
+    pub fn explain<'a>(
+        &'a self,
+        campaign: &str,
+        user: &'a str,
+        options: &'a Options,
+    ) -> Result<Decision<'a>, CallError> {
+        let mut call = Call::new(&self.core, user, options);
+        let step = verb::decide(call.request().traced(), campaign)?;
+        let mut decision = self.decision(&mut call, step);
+        call.warn(&mut decision);
+        Ok(decision)
+    }
+
     /// See [`verb::activate`].
     ///
     /// # Errors
@@ -316,7 +347,7 @@ impl Client {
         let mut call = Call::new(&self.core, user, options);
         loop {
             let step = begin(call.request())?;
-            let mut outcome = self.decide(&mut call, step);
+            let mut outcome = self.decision(&mut call, step);
             call.warn(&mut outcome);
             match self.note(&call, outcome.claims()) {
                 Err(Overtaken) => call.again(),
@@ -351,7 +382,7 @@ impl Client {
                 Ok(false) => {}
             }
             let step = begin(call.request())?;
-            let mut decision = self.decide(&mut call, step);
+            let mut decision = self.decision(&mut call, step);
             call.warn(&mut decision);
             let Some(claim) = confirmed::to_claim(&decision, &self.core.own).pop() else {
                 return Ok(call.confirmed(decision));
@@ -387,7 +418,7 @@ impl Client {
 
     /// Drives a decision to its end.
     #[inline(always)]
-    fn decide<Q: Question>(&self, call: &mut Call<'_>, step: Step<Q>) -> Q::Output {
+    fn decision<Q: Question>(&self, call: &mut Call<'_>, step: Step<Q>) -> Q::Output {
         let need = match step {
             Step::Done(output) => return output,
             Step::NeedsStored(need) => need,
@@ -395,12 +426,12 @@ impl Client {
         // One question is the rule. Outside the loop, so that the decision is not carried round it (`--bench clients`).
         match self.answer(call, need) {
             Step::Done(output) => output,
-            Step::NeedsStored(need) => self.decide_on(call, need),
+            Step::NeedsStored(need) => self.decision_on(call, need),
         }
     }
 
     #[cold]
-    fn decide_on<Q: Question>(&self, call: &mut Call<'_>, mut need: Q) -> Q::Output {
+    fn decision_on<Q: Question>(&self, call: &mut Call<'_>, mut need: Q) -> Q::Output {
         loop {
             match self.answer(call, need) {
                 Step::Done(output) => break output,

@@ -7,6 +7,7 @@ mod core;
 mod counters;
 mod drive;
 pub mod event;
+pub mod explanation;
 mod in_force;
 pub mod integration;
 pub mod line;

@@ -150,6 +150,37 @@ impl Client {
         self.core.opt_out();
     }
 
+    /// See [`verb::decide`].
+    ///
+    /// # Errors
+    /// What the caller got wrong.
+    pub async fn decide<'a>(
+        &'a self,
+        campaign: &str,
+        user: &'a str,
+        options: &'a Options,
+    ) -> Result<Decision<'a>, CallError> {
+        self.call(user, options, |request| verb::decide(request, campaign)).await
+    }
+
+    /// What [`decide`](Self::decide) would answer now, and why ([`Decision::trace`]): what is stored is looked up, and
+    /// nothing is sent, kept or shown to a hook.
+    ///
+    /// # Errors
+    /// What the caller got wrong.
+    pub async fn explain<'a>(
+        &'a self,
+        campaign: &str,
+        user: &'a str,
+        options: &'a Options,
+    ) -> Result<Decision<'a>, CallError> {
+        let mut call = Call::new(&self.core, user, options);
+        let step = verb::decide(call.request().traced(), campaign)?;
+        let mut decision = self.decision(&mut call, step).await;
+        call.warn(&mut decision);
+        Ok(decision)
+    }
+
     /// See [`verb::activate`].
     ///
     /// # Errors
@@ -349,7 +380,7 @@ impl Client {
         let mut call = Call::new(&self.core, user, options);
         loop {
             let step = begin(call.request())?;
-            let mut outcome = self.decide(&mut call, step).await;
+            let mut outcome = self.decision(&mut call, step).await;
             call.warn(&mut outcome);
             match self.note(&call, outcome.claims()) {
                 Err(Overtaken) => call.again(),
@@ -384,7 +415,7 @@ impl Client {
                 Ok(false) => {}
             }
             let step = begin(call.request())?;
-            let mut decision = self.decide(&mut call, step).await;
+            let mut decision = self.decision(&mut call, step).await;
             call.warn(&mut decision);
             let Some(claim) = confirmed::to_claim(&decision, &self.core.own).pop() else {
                 return Ok(call.confirmed(decision));
@@ -420,7 +451,7 @@ impl Client {
     }
 
     /// Drives a decision to its end.
-    async fn decide<Q: Question>(&self, call: &mut Call<'_>, mut step: Step<Q>) -> Q::Output {
+    async fn decision<Q: Question>(&self, call: &mut Call<'_>, mut step: Step<Q>) -> Q::Output {
         loop {
             step = match step {
                 Step::Done(output) => break output,

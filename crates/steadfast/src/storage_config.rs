@@ -60,6 +60,7 @@ pub struct StorageConfig {
     #[cfg(feature = "redis")]
     root_certificate: Option<Vec<u8>>,
     existing: bool,
+    in_background: bool,
     /// Where a server is, for people.
     name: Arc<str>,
 }
@@ -124,6 +125,7 @@ impl StorageConfig {
             #[cfg(feature = "redis")]
             root_certificate: None,
             existing: false,
+            in_background: false,
             name: name.into(),
         })
     }
@@ -200,6 +202,15 @@ impl StorageConfig {
         self
     }
 
+    /// A server need not be there when this is opened, which then always succeeds and waits for nothing: it is opened again and
+    /// again until it is there ([`Opening`](steadfast_storage::Opening)). Until then calls fail, and are decided as the
+    /// [policy](steadfast_engine::policy::OnStorageError) says. What cannot be opened is logged once as a warning.
+    #[must_use]
+    pub fn in_background(mut self) -> Self {
+        self.in_background = true;
+        self
+    }
+
     /// Opens it, for an asynchronous program. Needs a tokio runtime around it.
     ///
     /// # Errors
@@ -226,8 +237,16 @@ impl StorageConfig {
                     existing: self.existing,
                     ..default
                 };
-                let opened = in_time(steadfast_storage::RedisStorage::open(url, options)).await?;
-                Ok(self.over_server(opened, "redis"))
+                let (url, writes) = (url.clone(), steadfast_storage::RedisStorage::WRITES);
+                let open = move || {
+                    let (url, options) = (url.clone(), options.clone());
+                    in_time(async move { steadfast_storage::RedisStorage::open(&url, options).await })
+                };
+                if self.in_background {
+                    let opening = steadfast_storage::Opening::new(writes, logged(Arc::clone(&self.name), open));
+                    return Ok(self.over_server(opening, "redis"));
+                }
+                Ok(self.over_server(open().await?, "redis"))
             }
             #[cfg(feature = "postgres")]
             Place::Postgres(url) => {
@@ -236,8 +255,16 @@ impl StorageConfig {
                     existing: self.existing,
                     ..steadfast_storage::PostgresOptions::default()
                 };
-                let opened = in_time(steadfast_storage::PostgresStorage::open(url, options)).await?;
-                Ok(self.over_server(opened, "postgres"))
+                let (url, writes) = (url.clone(), options.writes());
+                let open = move || {
+                    let (url, options) = (url.clone(), options.clone());
+                    in_time(async move { steadfast_storage::PostgresStorage::open(&url, options).await })
+                };
+                if self.in_background {
+                    let opening = steadfast_storage::Opening::new(writes, logged(Arc::clone(&self.name), open));
+                    return Ok(self.over_server(opening, "postgres"));
+                }
+                Ok(self.over_server(open().await?, "postgres"))
             }
         }
     }
@@ -388,6 +415,34 @@ fn panicked(what: &str) -> StorageError {
 #[cfg(any(feature = "redis", feature = "postgres"))]
 async fn in_time<S>(opening: impl Future<Output = Result<S, StorageError>>) -> Result<S, StorageError> {
     tokio::time::timeout(OPENING, opening).await.unwrap_or_else(|_| Err(crate::drive::too_late(OPENING)))
+}
+
+/// An attempt to open a storage.
+#[cfg(any(feature = "redis", feature = "postgres"))]
+type Attempt<S> = std::pin::Pin<Box<dyn Future<Output = Result<S, StorageError>> + Send>>;
+
+/// The same attempts, told of in the log: the first that fails, and the one that succeeds after it.
+#[cfg(any(feature = "redis", feature = "postgres"))]
+fn logged<S, O>(place: Arc<str>, mut open: impl FnMut() -> O) -> impl FnMut() -> Attempt<S>
+where
+    O: Future<Output = Result<S, StorageError>> + Send + 'static,
+{
+    let has_failed = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    move || {
+        let (opening, place, has_failed) = (open(), Arc::clone(&place), Arc::clone(&has_failed));
+        Box::pin(async move {
+            let opened = opening.await;
+            let had_failed = has_failed.swap(opened.is_err(), std::sync::atomic::Ordering::Relaxed);
+            match &opened {
+                Err(error) if !had_failed => {
+                    tracing::warn!(%error, place = &*place, "the storage cannot be opened; it is tried again");
+                }
+                Ok(_) if had_failed => tracing::info!(place = &*place, "the storage is open"),
+                _ => {}
+            }
+            opened
+        })
+    }
 }
 
 impl fmt::Debug for StorageConfig {

@@ -798,3 +798,38 @@ async fn a_call_ends_however_many_others_are_written_to_and_forgotten_meanwhile(
     };
     assert!(decided);
 }
+
+#[tokio::test]
+async fn an_explanation_says_why_and_leaves_no_trace_of_itself() {
+    let storage = Arc::new(MemoryStorage::new());
+    let events = Arc::new(MemoryEvents::new());
+    let shown = Arc::new(AtomicUsize::new(0));
+    let of_hook = Arc::clone(&shown);
+    let blocking = blocking::Client::builder(settings([50, 50])).storage(Arc::clone(&storage));
+    let blocking = blocking
+        .events(Arc::clone(&events))
+        .integrations(move |_| {
+            of_hook.fetch_add(1, Ordering::SeqCst);
+        })
+        .build();
+    let nonblocking =
+        Client::builder(settings([50, 50])).blocking_storage(Arc::clone(&storage)).events(Arc::clone(&events)).build();
+    for reason in [Reason::Assigned, Reason::Stored] {
+        for decision in [
+            blocking.explain("ab", "Ashley", Options::NONE).unwrap(),
+            nonblocking.explain("ab", "Ashley", Options::NONE).await.unwrap(),
+        ] {
+            assert_eq!((decision.variation_name(), decision.reason()), (Some("Control"), reason));
+            let why = steadfast::explanation::of(&decision);
+            assert_eq!(why["verb"], "activate");
+            assert_eq!(why["stages"].as_array().unwrap()[0]["stage"], "campaign");
+        }
+        // The decision itself, by the verb of its type of campaign, leaves its traces.
+        assert_eq!(storage.records().len(), usize::from(reason == Reason::Stored));
+        assert_eq!(blocking.decide("ab", "Ashley", Options::NONE).unwrap().reason(), reason);
+        assert_eq!(nonblocking.decide("ab", "Ashley", Options::NONE).await.unwrap().reason(), Reason::Stored);
+    }
+    let events = events.take();
+    assert_eq!((events.len(), &events[0]["event"]), (1, &json!("impression")));
+    assert_eq!(shown.load(Ordering::SeqCst), 2);
+}

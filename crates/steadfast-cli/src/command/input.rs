@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use steadfast::engine::policy::Activation;
 use steadfast::engine::settings::wire::Json;
 use steadfast::engine::settings::{Campaign, CampaignKind};
-use steadfast::engine::{Attributes, Settings, Verb};
+use steadfast::engine::{Attributes, Settings};
 
 use crate::failure::Failure;
 use crate::terminal::text;
@@ -97,14 +97,6 @@ pub(crate) fn json<'a>(name: &str, argument: &'a str) -> Result<Json<'a>, Failur
     Json::parse(argument).map_err(|error| {
         Failure::new(format!("`{name}` is not JSON: {error}: put it in single quotes, with its texts in double quotes"))
     })
-}
-
-/// The verb that makes users part of a campaign of this type.
-pub(crate) fn activating_verb(kind: &CampaignKind) -> Verb {
-    match kind {
-        CampaignKind::Ab => Verb::Activate,
-        CampaignKind::FeatureTest | CampaignKind::FeatureRollout | CampaignKind::Other(_) => Verb::FeatureEnabled,
-    }
 }
 
 /// The type of a campaign in words.

@@ -1,6 +1,7 @@
 //! The public calls, one file each.
 
 mod activate;
+mod decide;
 mod feature_enabled;
 mod feature_variable;
 mod push;
@@ -8,6 +9,7 @@ mod track;
 mod variation_name;
 
 pub use activate::activate;
+pub use decide::decide;
 pub use feature_enabled::feature_enabled;
 pub use feature_variable::feature_variable;
 pub use push::{Push, push};

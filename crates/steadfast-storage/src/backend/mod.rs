@@ -5,6 +5,8 @@ pub mod embedded;
 pub mod memory;
 #[cfg(any(feature = "embedded", feature = "postgres", feature = "redis"))]
 pub(crate) mod meta_data;
+#[cfg(feature = "layers")]
+pub mod opening;
 #[cfg(feature = "postgres")]
 pub mod postgres;
 #[cfg(feature = "redis")]

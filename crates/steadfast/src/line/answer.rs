@@ -19,6 +19,15 @@ pub struct Answer {
     /// Why, for people and programs: a `reason`, or what was wrong with the call as `mistake`. `null` where it was not
     /// asked for.
     pub explanation: Value,
+    /// What was wrong with the call, or with it in one of its campaigns: a sentence each.
+    pub mistakes: Vec<String>,
+}
+
+impl Answer {
+    /// One that needs no explanation.
+    fn plain(result: Value) -> Answer {
+        Answer { result, explanation: Value::Null, mistakes: Vec::new() }
+    }
 }
 
 /// Runs a line on a blocking client.
@@ -55,7 +64,8 @@ fn answer(line: &Line<'_>, outcome: Outcome<'_>, why: Why) -> Answer {
             Err(error) => why.mistaken(Value::Null, &error),
             Ok(decision) => match decision.variable(variable) {
                 Ok(value) => {
-                    Answer { result: value.map_or(Value::Null, VariableValue::to_json), explanation: why.of(&decision) }
+                    let result = value.map_or(Value::Null, VariableValue::to_json);
+                    Answer { result, explanation: why.of(&decision), mistakes: Vec::new() }
                 }
                 Err(error) => why.mistaken(Value::Null, &error),
             },
@@ -70,13 +80,13 @@ fn answer(line: &Line<'_>, outcome: Outcome<'_>, why: Why) -> Answer {
         },
         (_, Outcome::Pushed(Err(error))) => why.mistaken(Value::Bool(false), &error),
         (_, Outcome::Pushed(Ok(push))) if push.settings().event_architecture() => {
-            Answer { result: json!({"success": true}), explanation: Value::Null }
+            Answer::plain(json!({"success": true}))
         }
         (_, Outcome::Pushed(Ok(push))) => {
             let result = push.properties().keys().map(|name| (name.clone(), Value::Bool(true))).collect();
-            Answer { result: Value::Object(result), explanation: Value::Null }
+            Answer::plain(Value::Object(result))
         }
-        (_, Outcome::Put(Ok(()))) => Answer { result: Value::Bool(true), explanation: Value::Null },
+        (_, Outcome::Put(Ok(()))) => Answer::plain(Value::Bool(true)),
         (_, Outcome::Put(Err(error))) => why.mistaken(Value::Bool(false), &error),
     }
 }
@@ -90,7 +100,7 @@ fn decision(verb: Verb, decided: Result<Decision<'_>, CallError>, why: Why) -> A
                 Verb::FeatureEnabled => Value::Bool(decision.is_feature_enabled()),
                 _ => decision.variation_name().map_or(Value::Null, Value::from),
             };
-            Answer { result, explanation: why.of(&decision) }
+            Answer { result, explanation: why.of(&decision), mistakes: Vec::new() }
         }
     }
 }
@@ -101,11 +111,14 @@ fn tracked(why: Why, outcome: Option<Result<Tracking<'_>, CallError>>, strangers
     let tracking = match outcome {
         Some(Err(error)) => return why.mistaken(Value::Null, &error),
         Some(Ok(tracking)) => tracking,
-        None => return Answer { result: Value::Object(result), explanation: Value::Null },
+        None => return Answer::plain(Value::Object(result)),
     };
-    let mut explanation = Map::new();
+    let (mut explanation, mut mistakes) = (Map::new(), Vec::new());
     for campaign in tracking.campaigns() {
         result.insert(campaign.key().to_owned(), Value::Bool(campaign.is_tracked()));
+        if let Err(error) = campaign.decision() {
+            mistakes.push(error.to_string());
+        }
         if why == Why::Unasked {
             continue;
         }
@@ -120,7 +133,7 @@ fn tracked(why: Why, outcome: Option<Result<Tracking<'_>, CallError>>, strangers
         };
         explanation.insert(campaign.key().to_owned(), because);
     }
-    Answer { result: Value::Object(result), explanation: Value::Object(explanation) }
+    Answer { result: Value::Object(result), explanation: Value::Object(explanation), mistakes }
 }
 
 /// Whether a refusal is about the one campaign of a call: the reference answers it with `false` for that campaign, and
@@ -166,10 +179,11 @@ impl Why {
 
     /// The answer to a mistake of the caller.
     fn mistaken(self, result: Value, mistake: &dyn fmt::Display) -> Answer {
+        let mistake = mistake.to_string();
         let explanation = match self {
-            Why::Asked => json!({ "mistake": mistake.to_string() }),
+            Why::Asked => json!({ "mistake": mistake }),
             Why::Unasked => Value::Null,
         };
-        Answer { result, explanation }
+        Answer { result, explanation, mistakes: vec![mistake] }
     }
 }

@@ -102,7 +102,7 @@ struct Explained<'e> {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let settings = Arc::new(crate::command::settings(&arguments.settings)?);
     let campaign = input::campaign(&settings, &arguments.campaign, &arguments.settings)?;
-    let verb = arguments.verb.map_or_else(|| input::activating_verb(campaign.kind()), Verb::from);
+    let verb = arguments.verb.map_or_else(|| Verb::of(campaign.kind()), Verb::from);
     let options = Options {
         custom_variables: input::attributes("--variables", arguments.variables.as_deref())?,
         variation_targeting_variables: input::attributes("--targeting", arguments.targeting.as_deref())?,

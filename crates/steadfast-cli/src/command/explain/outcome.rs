@@ -1,6 +1,5 @@
 //! What came of a decision, in one sentence.
 
-use steadfast::engine::settings::{CampaignKind, VariableValue};
 use steadfast::engine::{CallError, Decision, Effect, Reason, TrackOutcome, Tracking, Verb};
 
 use crate::terminal::text;
@@ -89,24 +88,4 @@ fn why_not(decision: &Decision<'_>) -> String {
         // The rest is said well enough for a log, and that is well enough here.
         reason => reason.to_string(),
     }
-}
-
-/// The variables of the feature for the user, by key; those without a value say why.
-pub(super) fn variables(decision: &Decision<'_>) -> Vec<(String, Result<serde_json::Value, String>)> {
-    let campaign = decision.campaign();
-    let Some(variation) = decision.variation() else { return Vec::new() };
-    let all = match campaign.kind() {
-        CampaignKind::FeatureRollout => campaign.variables(),
-        CampaignKind::FeatureTest => variation.variables().unwrap_or_default(),
-        CampaignKind::Ab | CampaignKind::Other(_) => &[],
-    };
-    all.iter()
-        .map(|variable| {
-            let value = match decision.variable(variable.key()) {
-                Ok(value) => Ok(value.map_or(serde_json::Value::Null, VariableValue::to_json)),
-                Err(error) => Err(error.to_string()),
-            };
-            (variable.key().to_owned(), value)
-        })
-        .collect()
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use steadfast::engine::{Decision, Verb};
+use steadfast::explanation;
 
 use super::stage::{Told, tell};
 use super::{Explained, next, outcome};
@@ -56,7 +57,7 @@ fn write_variables(report: &mut String, decision: &Decision<'_>) {
     if decision.verb() != Verb::FeatureVariable && decision.verb() != Verb::FeatureEnabled {
         return;
     }
-    let variables = outcome::variables(decision);
+    let variables = explanation::variables(decision);
     if variables.is_empty() {
         return;
     }

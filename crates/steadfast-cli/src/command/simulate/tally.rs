@@ -8,10 +8,9 @@ use std::thread;
 use indicatif::{ProgressBar, ProgressStyle};
 use steadfast::engine::settings::Campaign;
 use steadfast::engine::verb;
-use steadfast::engine::{Answer, CallError, Options, Policy, Question, Reason, Request, Settings, Step, Verb};
+use steadfast::engine::{Answer, CallError, Options, Policy, Question, Reason, Request, Settings, Step};
 
 use super::users;
-use crate::command::input;
 use crate::failure::Failure;
 
 /// Users a thread takes at a time.
@@ -75,10 +74,7 @@ impl Crowd<'_> {
         // Nobody has anything stored. Only a multi-armed bandit insists on a storage that says so.
         let policy = Policy { has_storage: self.campaign.is_bandit(), ..Policy::default() };
         let request = Request::new(self.settings, user).with_options(self.options).with_policy(policy);
-        let mut step = match input::activating_verb(self.campaign.kind()) {
-            Verb::Activate => verb::activate(request, self.campaign.key())?,
-            _ => verb::feature_enabled(request, self.campaign.key())?,
-        };
+        let mut step = verb::decide(request, self.campaign.key())?;
         let decision = loop {
             step = match step {
                 Step::Done(decision) => break decision,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::user_storage::Writes;
+
 /// How a [`PostgresStorage`](super::PostgresStorage) is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostgresOptions {
@@ -40,5 +42,13 @@ impl Default for PostgresOptions {
             existing: false,
             batch: 200,
         }
+    }
+}
+
+impl PostgresOptions {
+    /// How a storage under these options likes to be written to.
+    #[must_use]
+    pub fn writes(&self) -> Writes {
+        Writes::Together(self.batch.max(1))
     }
 }

@@ -285,7 +285,7 @@ impl AsyncUserStorage for PostgresStorage {
     }
 
     fn writes(&self) -> Writes {
-        Writes::Together(self.options.batch.max(1))
+        self.options.writes()
     }
 }
 

@@ -65,6 +65,9 @@ impl RedisStorage {
         Ok(storage)
     }
 
+    /// How it likes to be written to.
+    pub const WRITES: Writes = Writes::Together(TOGETHER);
+
     /// Where it is, for people: without user and password.
     #[must_use]
     pub fn place(&self) -> String {
@@ -290,7 +293,7 @@ impl AsyncUserStorage for RedisStorage {
     }
 
     fn writes(&self) -> Writes {
-        Writes::Together(TOGETHER)
+        RedisStorage::WRITES
     }
 }
 
