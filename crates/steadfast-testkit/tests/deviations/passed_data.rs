@@ -1,6 +1,6 @@
 //! `userStorageData`: what the caller passes.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Scene, ab, activate, call, campaign, record, settings, track};
 
@@ -100,6 +100,16 @@ fn an_empty_list_of_records_is_a_mistake() {
     scene.check(&activate("ab", &json!({"userStorageData": []})), &json!(null));
     scene.check(&activate("ab", &json!({"userStorageData": [1]})), &json!(null));
     scene.check_calls(&[]);
+}
+
+#[test]
+fn all_that_is_stored_may_be_passed_however_little() {
+    let scene = Scene::new(&settings(&[ab()]));
+    let passed = |records: &Value| json!({"userStorageData": {"all": records}});
+    scene.check(&activate("ab", &passed(&json!([record("ab", "Variation-1")]))), &json!("Variation-1"));
+    // There is nothing for the campaign then, and nobody is asked: what is written is looked at.
+    scene.check(&activate("ab", &passed(&json!([]))), &json!("Control"));
+    scene.check_calls(&["get ab", "set ab Control"]);
 }
 
 #[test]

@@ -19,8 +19,29 @@ pub struct Answer {
     /// Why, for people and programs: a `reason`, or what was wrong with the call as `mistake`. `null` where it was not
     /// asked for.
     pub explanation: Value,
-    /// What was wrong with the call, or with it in one of its campaigns: a sentence each.
-    pub mistakes: Vec<String>,
+    /// What was wrong with the call, or with it in one of its campaigns.
+    pub mistakes: Vec<Told>,
+}
+
+/// A mistake, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// What is wrong.
+    pub sentence: String,
+    /// The settings know no such campaign: it may have come to its end, and nobody made a mistake.
+    pub is_unknown_campaign: bool,
+}
+
+impl From<&CallError> for Told {
+    fn from(error: &CallError) -> Told {
+        Told { sentence: error.to_string(), is_unknown_campaign: matches!(error, CallError::UnknownCampaign { .. }) }
+    }
+}
+
+impl Told {
+    fn of(mistake: &dyn fmt::Display) -> Told {
+        Told { sentence: mistake.to_string(), is_unknown_campaign: false }
+    }
 }
 
 impl Answer {
@@ -59,26 +80,26 @@ enum Why {
 
 fn answer(line: &Line<'_>, outcome: Outcome<'_>, why: Why) -> Answer {
     match (&line.operation, outcome) {
-        (_, Outcome::Mistaken(op, mistake)) => why.mistaken(negative(op), mistake),
+        (_, Outcome::Mistaken(op, mistake)) => why.mistaken(negative(op), Told::of(mistake)),
         (Operation::Variable { variable, .. }, Outcome::Decided(_, decided)) => match decided {
-            Err(error) => why.mistaken(Value::Null, &error),
+            Err(error) => why.mistaken(Value::Null, (&error).into()),
             Ok(decision) => match decision.variable(variable) {
                 Ok(value) => {
                     let result = value.map_or(Value::Null, VariableValue::to_json);
                     Answer { result, explanation: why.of(&decision), mistakes: Vec::new() }
                 }
-                Err(error) => why.mistaken(Value::Null, &error),
+                Err(error) => why.mistaken(Value::Null, Told::of(&error)),
             },
         },
         (_, Outcome::Decided(verb, decided)) => decision(verb, decided, why),
         (_, Outcome::Tracked(targets, outcome)) => match outcome {
             Some(Err(error)) if targets.single && is_about_campaign(&error) => {
                 let key = targets.keys.first().copied().unwrap_or_default();
-                why.mistaken(json!({ key: false }), &error)
+                why.mistaken(json!({ key: false }), (&error).into())
             }
             outcome => tracked(why, outcome, &targets.strangers),
         },
-        (_, Outcome::Pushed(Err(error))) => why.mistaken(Value::Bool(false), &error),
+        (_, Outcome::Pushed(Err(error))) => why.mistaken(Value::Bool(false), (&error).into()),
         (_, Outcome::Pushed(Ok(push))) if push.settings().event_architecture() => {
             Answer::plain(json!({"success": true}))
         }
@@ -87,14 +108,14 @@ fn answer(line: &Line<'_>, outcome: Outcome<'_>, why: Why) -> Answer {
             Answer::plain(Value::Object(result))
         }
         (_, Outcome::Put(Ok(()))) => Answer::plain(Value::Bool(true)),
-        (_, Outcome::Put(Err(error))) => why.mistaken(Value::Bool(false), &error),
+        (_, Outcome::Put(Err(error))) => why.mistaken(Value::Bool(false), Told::of(&error)),
     }
 }
 
 fn decision(verb: Verb, decided: Result<Decision<'_>, CallError>, why: Why) -> Answer {
     match decided {
-        Err(error) if verb == Verb::FeatureEnabled => why.mistaken(Value::Bool(false), &error),
-        Err(error) => why.mistaken(Value::Null, &error),
+        Err(error) if verb == Verb::FeatureEnabled => why.mistaken(Value::Bool(false), (&error).into()),
+        Err(error) => why.mistaken(Value::Null, (&error).into()),
         Ok(decision) => {
             let result = match verb {
                 Verb::FeatureEnabled => Value::Bool(decision.is_feature_enabled()),
@@ -109,7 +130,7 @@ fn tracked(why: Why, outcome: Option<Result<Tracking<'_>, CallError>>, strangers
     let mut result: Map<String, Value> =
         strangers.iter().map(|name| ((*name).to_owned(), Value::Bool(false))).collect();
     let tracking = match outcome {
-        Some(Err(error)) => return why.mistaken(Value::Null, &error),
+        Some(Err(error)) => return why.mistaken(Value::Null, (&error).into()),
         Some(Ok(tracking)) => tracking,
         None => return Answer::plain(Value::Object(result)),
     };
@@ -117,7 +138,7 @@ fn tracked(why: Why, outcome: Option<Result<Tracking<'_>, CallError>>, strangers
     for campaign in tracking.campaigns() {
         result.insert(campaign.key().to_owned(), Value::Bool(campaign.is_tracked()));
         if let Err(error) = campaign.decision() {
-            mistakes.push(error.to_string());
+            mistakes.push(error.into());
         }
         if why == Why::Unasked {
             continue;
@@ -178,10 +199,9 @@ impl Why {
     }
 
     /// The answer to a mistake of the caller.
-    fn mistaken(self, result: Value, mistake: &dyn fmt::Display) -> Answer {
-        let mistake = mistake.to_string();
+    fn mistaken(self, result: Value, mistake: Told) -> Answer {
         let explanation = match self {
-            Why::Asked => json!({ "mistake": mistake }),
+            Why::Asked => json!({ "mistake": mistake.sentence }),
             Why::Unasked => Value::Null,
         };
         Answer { result, explanation, mistakes: vec![mistake] }

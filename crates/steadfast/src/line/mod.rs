@@ -18,5 +18,5 @@ mod options;
 mod request;
 mod unknown;
 
-pub use answer::{Answer, explain, explain_async, run, run_async};
+pub use answer::{Answer, Told, explain, explain_async, run, run_async};
 pub use request::{Line, LineError, Operation};

@@ -49,18 +49,24 @@ fn attributes(options: &Json<'_>, name: &str) -> Result<Attributes, Mistake> {
 }
 
 /// One record or a list of them (decision D-4); `null` is none (spec Q-3). What is no record is as if it had not been
-/// passed; a list without any object is a mistake, as every list is to the reference (spec STO-20).
+/// passed; a list without any object is a mistake, as every list is to the reference (spec STO-20). `{"all": [...]}` is all that
+/// is stored for the user, however little.
 fn user_storage_data(options: &Json<'_>) -> Result<UserStorageData, Mistake> {
     match options.get("userStorageData") {
         None | Some(Json::Null) => Ok(UserStorageData::NONE),
-        Some(json @ Json::Object(_)) => {
-            Ok(Record::from_json(json).map_or(UserStorageData::NONE, UserStorageData::from))
-        }
+        Some(json @ Json::Object(_)) => match json.get("all") {
+            Some(Json::List(items)) => Ok(UserStorageData::all(records(items))),
+            _ => Ok(Record::from_json(json).map_or(UserStorageData::NONE, UserStorageData::from)),
+        },
         Some(Json::List(items)) if items.iter().any(|item| matches!(item, Json::Object(_))) => {
-            Ok(items.iter().filter_map(|item| Record::from_json(item).ok()).collect::<Vec<_>>().into())
+            Ok(records(items).into())
         }
         Some(other) => Err(wrong("userStorageData", other, "a record or a list of records")),
     }
+}
+
+fn records(items: &[Json<'_>]) -> Vec<Record> {
+    items.iter().filter_map(|item| Record::from_json(item).ok()).collect()
 }
 
 /// `null` is none (spec Q-23).
