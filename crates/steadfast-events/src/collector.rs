@@ -46,6 +46,17 @@ pub enum LostBy {
     Attempts,
 }
 
+impl std::fmt::Display for LostBy {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            LostBy::NoRoom => formatter.write_str("there was no room for more events"),
+            LostBy::Disk => formatter.write_str("the disk failed"),
+            LostBy::Refused(status) => write!(formatter, "the collector refused them with status {status}"),
+            LostBy::Attempts => formatter.write_str("they were tried too often"),
+        }
+    }
+}
+
 /// How a call failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,0 +1,24 @@
+'use strict';
+
+const { Client } = require('./lib/client.cjs');
+const { read } = require('./lib/config.cjs');
+const { LogLevelEnum, launched, logging, setLogLevel, setLogger } = require('./lib/logging.cjs');
+const { getSettingsFile } = require('./lib/settings.cjs');
+
+/** A client that answers as the official SDK's does; throws where it cannot be launched, and says why. */
+function launch(config) {
+  const launching = read(config);
+  const log = launched(launching.logging);
+  for (const name of launching.unknown) log.warn(`\`${name}\` is not an option that is known here: it has no effect`);
+  return new Client(launching, log);
+}
+
+module.exports = {
+  launch,
+  getSettingsFile,
+  setLogger,
+  setLogLevel,
+  logging,
+  LogLevelEnum,
+  GoalTypeEnum: Object.freeze({ REVENUE: 'REVENUE_TRACKING', CUSTOM: 'CUSTOM_GOAL', ALL: 'ALL' }),
+};

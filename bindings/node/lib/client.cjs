@@ -1,0 +1,269 @@
+'use strict';
+// A client with the methods of the official SDK. A method makes a call of the line format, which the addon answers
+// (`crates/steadfast/src/line`).
+
+const addon = require('./addon.cjs');
+const { messageOf, within } = require('./promises.cjs');
+const { getSettingsFile } = require('./settings.cjs');
+const { Here, Later, storedBy } = require('./storage.cjs');
+
+/** Whoever waits for what was handed over waits a minute, unless told otherwise. */
+const FLUSH = 60_000;
+/** The end of the process waits so long for what is to be stored. */
+const END = 10_000;
+/** The answer begins so where there is more to be said than the result. */
+const MORE = '!'.charCodeAt(0);
+
+class Client {
+  #config;
+  #log;
+  #sink;
+  /** The addon's client, of either kind. */
+  #addon;
+  /** The functions of the caller's storage, where calls are answered at once. */
+  #here;
+  #accountId;
+  #sdkKey;
+  #isOptedOut = false;
+  #isFlushing = false;
+
+  constructor(config, log) {
+    this.#config = config;
+    this.#log = log;
+    const { settings, options, service } = config;
+    const { accountId, sdkKey } = JSON.parse(settings);
+    this.#accountId = accountId;
+    this.#sdkKey = config.sdkKey || sdkKey;
+    if (!config.isDevelopmentMode) this.#sink = addon.Sink.open(config.sink, config.flushCallback && this.#guarded('flushCallback', (error, batch) => config.flushCallback(error ? new Error(error) : null, batch)));
+    if (config.isLater) {
+      const later = service && new Later(service, log);
+      this.#addon = later ? addon.PromisingClient.over(settings, options, this.#sink, later.get, later.set) : addon.PromisingClient.open(settings, options, this.#sink);
+    } else {
+      this.#here = service && new Here(service, log);
+      this.#addon = this.#here ? addon.BlockingClient.over(settings, options, this.#sink, this.#here.get, this.#here.set) : addon.BlockingClient.open(settings, options, this.#sink);
+    }
+  }
+
+  activate(campaignKey, userId, options) {
+    return this.#call('activate', { op: 'activate', campaignKey, userId, options }, null);
+  }
+
+  getVariationName(campaignKey, userId, options) {
+    return this.#call('getVariationName', { op: 'getVariationName', campaignKey, userId, options }, null);
+  }
+
+  getVariation(campaignKey, userId, options) {
+    return this.getVariationName(campaignKey, userId, options);
+  }
+
+  isFeatureEnabled(campaignKey, userId, options) {
+    return this.#call('isFeatureEnabled', { op: 'isFeatureEnabled', campaignKey, userId, options }, false);
+  }
+
+  getFeatureVariableValue(campaignKey, variableKey, userId, options) {
+    return this.#call('getFeatureVariableValue', { op: 'getFeatureVariableValue', campaignKey, variableKey, userId, options }, null);
+  }
+
+  track(campaignSpecifier, userId, goalIdentifier, options) {
+    const campaignKey = campaignSpecifier === undefined ? null : campaignSpecifier;
+    return this.#call('track', { op: 'track', campaignKey, userId, goalIdentifier, options }, null);
+  }
+
+  push(...given) {
+    const [first, second, third] = given;
+    const call = given.length === 2
+      ? { op: 'push', customDimensionMap: first === undefined ? null : first, userId: second }
+      : { op: 'push', tagKey: first, tagValue: second, userId: third };
+    if (given.length === 2 || given.length === 3) return this.#call('push', call, false);
+    this.#log.error('`push` takes a key, a value and a user id, or a map and a user id');
+    return this.#isPromised('push') ? Promise.resolve(false) : false;
+  }
+
+  /** A decision in a campaign of whatever type, with its reasons: it is kept and counted as `activate` and `isFeatureEnabled` are. */
+  decide(campaignKey, userId, options) {
+    return this.#decide('decide', { op: 'activate', campaignKey, userId, options });
+  }
+
+  /** What `decide` would answer, and why, stage by stage. Nothing is sent, kept or shown. */
+  explain(campaignKey, userId, options) {
+    return this.#decide('explain', { op: 'activate', campaignKey, userId, options });
+  }
+
+  /** All that is stored for a user: pass it as `userStorageData`, and no call about them asks the storage. */
+  async stored(userId) {
+    if (typeof userId !== 'string' || userId === '') throw new TypeError('`stored` takes the id of a user');
+    const records = this.#here
+      ? await within(END, storedBy(this.#config.service, userId, this.#addon.campaigns()))
+      : JSON.parse(await this.#addon.stored(userId));
+    return { all: records };
+  }
+
+  /** Puts a record over whatever is stored, as something that this client knows of; whether it is kept. */
+  put(record) {
+    return this.#call('put', { op: 'storage_put', record }, false);
+  }
+
+  /** Waits until the storage has what was decided; whether it has, within the time. */
+  async flushStorage(milliseconds = FLUSH) {
+    const wrong = await this.#addon.flush(milliseconds);
+    if (!wrong && this.#here) await this.#here.idle();
+    return wrong ? { status: false, message: wrong } : { status: true, message: 'the storage has everything' };
+  }
+
+  async flushEvents() {
+    const answer = (status, message) => ({ status, message });
+    if (this.#isOptedOut) return answer(false, 'opted out');
+    if (!this.#sink) return answer(false, 'no event leaves in development mode');
+    const wrong = await this.#sink.flush(FLUSH);
+    return wrong ? answer(false, wrong) : answer(true, 'the collector has all events');
+  }
+
+  /** The orderly end: the storage has what was decided, and the collector the events, as far as that goes within the time. */
+  async close(milliseconds = FLUSH) {
+    const wrong = await this.#addon.close(milliseconds);
+    if (this.#here) await this.#here.idle();
+    const unsent = this.#sink ? await this.#sink.flush(milliseconds) : '';
+    return wrong || unsent ? { status: false, message: [wrong, unsent].filter(Boolean).join('; ') } : { status: true, message: 'everything is where it should be' };
+  }
+
+  setOptOut() {
+    this.#isOptedOut = true;
+    this.#addon.optOut();
+    if (!this.#isPromised('optOut')) return true;
+    // What waits for more is on its way.
+    return Promise.resolve(this.#sink ? this.#sink.flush(END) : '').then(() => true);
+  }
+
+  /** Fetches the settings, and puts them in force; they are what it answers with. */
+  async getAndUpdateSettingsFile(accountId, sdkKey) {
+    if (this.#isOptedOut) return null;
+    try {
+      const { service, proxyUrl } = this.#config;
+      const settings = await getSettingsFile(accountId || this.#accountId, sdkKey || this.#sdkKey, service, { proxyUrl });
+      this.#addon.updateSettings(JSON.stringify(settings));
+      return settings;
+    } catch (error) {
+      this.#log.error(`the settings in force stay: ${messageOf(error)}`);
+      throw error;
+    }
+  }
+
+  #isPromised(method) {
+    return Boolean(this.#config.promises[method] || this.#config.promises.all);
+  }
+
+  /** Calls what is not ours: what it throws is said, and costs nothing else (quirk Q-110). */
+  #guarded(name, call) {
+    return (...given) => {
+      try {
+        const value = call(...given);
+        if (value && typeof value.then === 'function') Promise.resolve(value).catch((error) => this.#log.error(`\`${name}\` rejected: ${messageOf(error)}`));
+      } catch (error) {
+        this.#log.error(`\`${name}\` threw: ${messageOf(error)}`);
+      }
+    };
+  }
+
+  #call(method, call, failure) {
+    if (this.#config.isLater) return this.#awaited(method, call, failure);
+    try {
+      this.#mustNotBeInside(method);
+      const line = JSON.stringify(call);
+      if (!this.#isPromised(method)) return this.#result(method, call, this.#addon.call(line));
+      const [text, delivered] = this.#addon.deliver(line);
+      const result = this.#result(method, call, text);
+      return delivered ? delivered.then((wrong) => this.#delivered(method, wrong, result)) : Promise.resolve(result);
+    } catch (error) {
+      this.#log.error(`${method}: ${messageOf(error)}`);
+      return this.#isPromised(method) ? Promise.resolve(failure) : failure;
+    }
+  }
+
+  async #awaited(method, call, failure) {
+    try {
+      const waits = !this.#config.isAsync && this.#isPromised(method) && this.#sink;
+      const line = JSON.stringify(call);
+      if (!waits) return this.#result(method, call, await this.#addon.call(line));
+      const [text, wrong] = await this.#addon.deliver(line, this.#sink);
+      return this.#delivered(method, wrong, this.#result(method, call, text));
+    } catch (error) {
+      this.#log.error(`${method}: ${messageOf(error)}`);
+      return failure;
+    } finally {
+      this.#stayUntilStored();
+    }
+  }
+
+  #result(method, call, text) {
+    if (text.charCodeAt(0) !== MORE) return JSON.parse(text);
+    const { result, mistakes, decisions } = JSON.parse(text.slice(1));
+    // A campaign that the settings do not have may have come to its end: that is nobody's mistake.
+    for (const [sentence, isUnknown] of mistakes) this.#log[isUnknown ? 'warn' : 'error'](`${method}: ${sentence}`);
+    this.#show(call, decisions);
+    return result;
+  }
+
+  #delivered(method, wrong, result) {
+    if (wrong) this.#log.error(`${method}: ${wrong}`);
+    return result;
+  }
+
+  /** Shows decisions to `integrations`, with what was passed as it was passed (spec API-91). */
+  #show(call, decisions) {
+    const { customVariables, variationTargetingVariables = {} } = call.options || {};
+    for (const properties of decisions) this.#guarded('integrations.callback', this.#config.callback)({ ...properties, customVariables, variationTargetingVariables });
+  }
+
+  #decide(method, call) {
+    const read = (text) => {
+      const { decision, decisions = [], mistake = null } = JSON.parse(text);
+      if (mistake) this.#log.error(`${method}: ${mistake}`);
+      this.#show(call, decisions);
+      return this.#decision(call, decision, mistake);
+    };
+    const failed = (error) => {
+      this.#log.error(`${method}: ${messageOf(error)}`);
+      return this.#decision(call, undefined, messageOf(error));
+    };
+    const isExplained = method === 'explain';
+    try {
+      this.#mustNotBeInside(method);
+      const text = this.#addon.decide(JSON.stringify(call), isExplained);
+      return this.#config.isLater ? text.then(read).catch(failed).finally(() => this.#stayUntilStored()) : read(text);
+    } catch (error) {
+      return this.#config.isLater ? Promise.resolve(failed(error)) : failed(error);
+    }
+  }
+
+  #decision({ campaignKey, userId }, decision, mistake) {
+    const { variation, featureEnabled, variables, otherCampaign, reason, sentence, warnings, stages } = decision || {};
+    return {
+      campaignKey,
+      userId,
+      variationName: variation ? variation.name : null,
+      variationId: variation ? variation.id : null,
+      isFeatureEnabled: featureEnabled === true,
+      variables: variables || {},
+      otherCampaign: otherCampaign || null,
+      reason: reason || 'mistake',
+      sentence: sentence || mistake,
+      warnings: warnings || [],
+      ...(stages && { stages }),
+    };
+  }
+
+  #mustNotBeInside(method) {
+    if (this.#here && this.#here.isInside) throw new Error(`it was called by \`get\` or \`set\` of the storage, which \`${method}\` would wait for`);
+  }
+
+  /** The process does not end before what was decided is stored, or cannot be. */
+  #stayUntilStored() {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    this.#addon.flush(END).catch(() => {}).finally(() => {
+      this.#isFlushing = false;
+    });
+  }
+}
+
+module.exports = { Client };

@@ -1,0 +1,171 @@
+'use strict';
+// The caller's `userStorageService`, as text: whatever its `get` and `set` return, throw or reject, what the addon is told is
+// one of three. Nothing is stored: ''. It is: the record as JSON. That cannot be said: '!' and why.
+
+const { isThenable, messageOf, within } = require('./promises.cjs');
+
+/** So long may a `set` take before the next one of its place is called: a write as ours has it. */
+const WRITE = 10_000;
+
+const ADVICE = '`userStorageService.get` returns a promise, which a call that answers at once cannot wait for: it decides without the storage. Launch with `asyncStorageConfig: {}` and await the calls, or pass `userStorageData: await client.stored(userId)`';
+
+const placeOf = (record) => JSON.stringify([record.userId, record.campaignKey]);
+
+/** What `get` returned, as text. */
+function asText(value) {
+  if (value === undefined || value === null) return '';
+  if (typeof value !== 'object' || Array.isArray(value)) return `!\`get\` returned ${Array.isArray(value) ? 'a list' : `a ${typeof value}`}, and no record`;
+  // A storage may say so that there is nothing; the reference reads it like that, too.
+  if (!value.variationName) return '';
+  return JSON.stringify(value);
+}
+
+/** Says the first of several failures, and that they are over. */
+class Trouble {
+  #log;
+  #what;
+  #isOn = false;
+
+  constructor(log, what) {
+    this.#log = log;
+    this.#what = what;
+  }
+
+  on(error) {
+    const message = messageOf(error);
+    if (!this.#isOn) this.#log.error(`\`userStorageService.${this.#what}\` failed: ${message}`);
+    this.#isOn = true;
+    return message;
+  }
+
+  over() {
+    if (this.#isOn) this.#log.info(`\`userStorageService.${this.#what}\` works again`);
+    this.#isOn = false;
+  }
+}
+
+/** The functions for a client that answers where it is called. */
+class Here {
+  /** One of them runs: a call that is made from there would wait for the one that it is made from. */
+  isInside = false;
+  #service;
+  #log;
+  #reading;
+  #writing;
+  #isAdvised = false;
+  /** Promises of `set` that are not kept yet, by place, and the record that is to be set after. */
+  #pending = new Map();
+
+  constructor(service, log) {
+    this.#service = service;
+    this.#log = log;
+    this.#reading = new Trouble(log, 'get');
+    this.#writing = new Trouble(log, 'set');
+  }
+
+  get = (user, campaign) => {
+    try {
+      if (typeof this.#service.get !== 'function') return '';
+      const value = this.#inside(() => this.#service.get(user, campaign));
+      if (isThenable(value)) {
+        // Nobody waits for it: what it comes to must not end the process.
+        Promise.resolve(value).then(() => {}, () => {});
+        if (!this.#isAdvised) this.#log.error(ADVICE);
+        this.#isAdvised = true;
+        return '!`get` returned a promise';
+      }
+      const text = asText(value);
+      if (text.startsWith('!')) this.#reading.on(text.slice(1));
+      else this.#reading.over();
+      return text;
+    } catch (error) {
+      return `!${this.#reading.on(error)}`;
+    }
+  };
+
+  set = (text) => {
+    try {
+      if (typeof this.#service.set !== 'function') return '';
+      const record = JSON.parse(text);
+      const before = this.#pending.get(placeOf(record));
+      // What is under way may be slow, and must not come after this.
+      if (before) before.next = record;
+      else this.#begin(record);
+      return '';
+    } catch (error) {
+      return this.#writing.on(error);
+    }
+  };
+
+  /** When all promises of `set` are kept, or given up. */
+  async idle() {
+    while (this.#pending.size > 0) await Promise.all([...this.#pending.values()].map((pending) => pending.ended));
+  }
+
+  #inside(call) {
+    this.isInside = true;
+    try {
+      return call();
+    } finally {
+      this.isInside = false;
+    }
+  }
+
+  #begin(record) {
+    const value = this.#inside(() => this.#service.set(record));
+    if (!isThenable(value)) return this.#writing.over();
+    const place = placeOf(record);
+    const pending = { next: undefined };
+    const end = () => {
+      this.#pending.delete(place);
+      if (pending.next) this.set(JSON.stringify(pending.next));
+    };
+    pending.ended = within(WRITE, value).then(() => this.#writing.over(), (error) => this.#writing.on(error)).then(end);
+    this.#pending.set(place, pending);
+  }
+}
+
+/** The same for a client that answers with promises. */
+class Later {
+  #service;
+  #reading;
+  #writing;
+
+  constructor(service, log) {
+    this.#service = service;
+    this.#reading = new Trouble(log, 'get');
+    this.#writing = new Trouble(log, 'set');
+  }
+
+  get = async (user, campaign) => {
+    try {
+      const text = typeof this.#service.get === 'function' ? asText(await this.#service.get(user, campaign)) : '';
+      if (text.startsWith('!')) this.#reading.on(text.slice(1));
+      else this.#reading.over();
+      return text;
+    } catch (error) {
+      return `!${this.#reading.on(error)}`;
+    }
+  };
+
+  set = async (text) => {
+    try {
+      if (typeof this.#service.set === 'function') await this.#service.set(JSON.parse(text));
+      this.#writing.over();
+      return '';
+    } catch (error) {
+      return this.#writing.on(error);
+    }
+  };
+}
+
+/** All that a service has stored for a user in these campaigns, whether it answers at once or with promises. */
+async function storedBy(service, user, campaigns) {
+  if (typeof service.get !== 'function') return [];
+  const answers = await Promise.all(campaigns.map(async (campaign) => asText(await service.get(user, campaign))));
+  const wrong = answers.find((answer) => answer.startsWith('!'));
+  if (wrong) throw new Error(wrong.slice(1));
+  return answers.filter((answer) => answer !== '').map((answer) => JSON.parse(answer));
+}
+
+module.exports = { Here, Later, storedBy };

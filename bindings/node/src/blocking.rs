@@ -1,0 +1,239 @@
+//! The client that answers where it is called.
+
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use napi::bindgen_prelude::{Env, FnArgs, Function, PromiseRaw, Result};
+use napi_derive::napi;
+use serde_json::Value;
+use steadfast::blocking::Client;
+use steadfast::line::{self, Line};
+use steadfast::storage::bridge::Waited;
+use steadfast::storage::layer::write_behind::WriteBehind;
+use steadfast::storage::{Held, UserStorage};
+
+use crate::answer::{asked, explained, shown, text};
+use crate::events::Sink;
+use crate::options::Options;
+use crate::refused;
+use crate::storage::here::{Called, Functions, Here};
+use crate::storage::prefetched::Prefetched;
+use crate::storage::records;
+
+/// Whoever asked for the end of a call waits so long for the collector to have its event (`returnPromiseFor`).
+pub(crate) const DELIVERY: Duration = Duration::from_secs(10);
+
+/// Answers where it is called.
+#[napi]
+pub struct BlockingClient {
+    client: Arc<Client>,
+    functions: Option<Rc<Functions>>,
+    sink: Option<Sink>,
+    /// What keeps writes until the storage has them.
+    write_behind: Option<Arc<Waited<WriteBehind<Held>>>>,
+    has_hook: bool,
+}
+
+#[napi]
+impl BlockingClient {
+    /// Over a storage that is built in, or none.
+    #[napi(factory)]
+    pub fn open(settings: String, options: Options, sink: Option<&Sink>) -> Result<Self> {
+        let settings = Arc::new(Options::settings(&settings)?);
+        let account = settings.account().as_str().to_owned();
+        let builder = options.apply(Client::builder(settings), &account, sink)?;
+        let (mut storage, mut write_behind): (Option<Arc<dyn UserStorage>>, _) = (None, None);
+        if let Some(of) = &options.storage {
+            let config = of.config()?;
+            storage = Some(match of.write_behind() {
+                None => config.open_blocking().map_err(refused)?,
+                Some(options) => {
+                    let opened = config.open_write_behind_blocking(options).map_err(refused)?;
+                    write_behind = Some(Arc::clone(&opened));
+                    opened
+                }
+            });
+            if of.is_server() {
+                storage = storage.map(|storage| Arc::new(Prefetched::new(storage)) as Arc<dyn UserStorage>);
+            }
+        }
+        let client = match storage {
+            None => builder.build(),
+            Some(storage) => builder.storage(storage).build(),
+        };
+        let (client, sink) = (Arc::new(client), sink.cloned());
+        Ok(BlockingClient { client, functions: None, sink, write_behind, has_hook: options.integrations })
+    }
+
+    /// Over `get` and `set` of the caller's, which answer where they are called: see `lib/storage.cjs` for what they return.
+    #[napi(factory)]
+    pub fn over(
+        settings: String,
+        options: Options,
+        sink: Option<&Sink>,
+        get: Function<FnArgs<(String, String)>, String>,
+        set: Function<String, String>,
+    ) -> Result<Self> {
+        let settings = Arc::new(Options::settings(&settings)?);
+        let account = settings.account().as_str().to_owned();
+        let builder = options.apply(Client::builder(settings), &account, sink)?;
+        let client = Arc::new(builder.storage(Here).build());
+        let functions = Some(Rc::new(Functions { get: get.create_ref()?, set: set.create_ref()? }));
+        Ok(BlockingClient {
+            client,
+            functions,
+            sink: sink.cloned(),
+            write_behind: None,
+            has_hook: options.integrations,
+        })
+    }
+
+    /// The answer to a call: see `answer.rs`.
+    ///
+    /// # Errors
+    /// When it is no call of the line format.
+    #[napi]
+    pub fn call(&self, env: Env, call: String) -> Result<String> {
+        let line = Line::parse(&call).map_err(refused)?;
+        let _called = Called::with(env, self.functions.clone());
+        let (answer, decisions) = self.shown(|| line::run(&line, &self.client));
+        Ok(text(&answer, &decisions))
+    }
+
+    /// The same, and a promise that is kept when the collector has the events of the call, or too long has passed: what is
+    /// wrong, or an empty text.
+    ///
+    /// # Errors
+    /// When it is no call of the line format.
+    #[napi]
+    pub fn deliver<'env>(&self, env: &'env Env, call: String) -> Result<(String, Option<PromiseRaw<'env, String>>)> {
+        let Some(sink) = &self.sink else { return Ok((self.call(*env, call)?, None)) };
+        // Here is the call made, and no further than to where it would wait.
+        let answer = Arc::new(Mutex::new(None));
+        let (client, collector, into) = (Arc::clone(&self.client), sink.collector(), Arc::clone(&answer));
+        let has_hook = self.has_hook;
+        let mut delivery = Box::pin(async move {
+            let call = async {
+                let answered = Line::parse(&call).map_err(refused).map(|line| {
+                    let call = || line::run(&line, &client);
+                    let (answer, decisions) = if has_hook { shown(call) } else { (call(), Vec::new()) };
+                    text(&answer, &decisions)
+                });
+                *into.lock().unwrap_or_else(PoisonError::into_inner) = Some(answered);
+            };
+            let ((), delivered) = collector.delivered(DELIVERY, call).await;
+            Ok(delivered.map_or_else(|error| error.to_string(), |()| String::new()))
+        });
+        let polled = {
+            let _called = Called::with(*env, self.functions.clone());
+            // Its waits are tokio's, whose timers want to know of a runtime.
+            napi::bindgen_prelude::within_runtime_if_available(|| {
+                delivery.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+            })
+        };
+        let answered = answer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let answered = answered.unwrap_or_else(|| Err(refused("the call was not made")))?;
+        match polled {
+            Poll::Ready(_) => Ok((answered, None)),
+            Poll::Pending => Ok((answered, Some(env.spawn_future(delivery)?))),
+        }
+    }
+
+    /// A decision with its reasons, made or only explained: see `answer.rs`.
+    ///
+    /// # Errors
+    /// When it is no call of the line format.
+    #[napi]
+    pub fn decide(&self, env: Env, call: String, explain: bool) -> Result<String> {
+        let line = Line::parse(&call).map_err(refused)?;
+        let asked = match asked(&line) {
+            Ok(asked) => asked,
+            Err(answer) => return Ok(answer),
+        };
+        let _called = Called::with(env, self.functions.clone());
+        if explain {
+            return Ok(explained(&self.client.explain(asked.campaign, asked.user, asked.options), &[]));
+        }
+        let (decided, decisions) = self.shown(|| self.client.decide(asked.campaign, asked.user, asked.options));
+        Ok(explained(&decided, &decisions))
+    }
+
+    /// All that is stored for a user, as a list of records in JSON; it is read on a thread that may wait.
+    ///
+    /// # Errors
+    /// When the storage cannot say: the promise is rejected.
+    #[napi]
+    pub fn stored<'env>(&self, env: &'env Env, user: String) -> Result<PromiseRaw<'env, String>> {
+        let client = Arc::clone(&self.client);
+        env.spawn_future(async move {
+            apart(move || client.stored(&user)).await?.map(|data| records(&data)).map_err(refused)
+        })
+    }
+
+    /// Waits until the storage has what was handed over, so many milliseconds at most; what is wrong, or an empty text.
+    ///
+    /// # Errors
+    /// Never: the promise is kept.
+    #[napi]
+    pub fn flush<'env>(&self, env: &'env Env, milliseconds: u32) -> Result<PromiseRaw<'env, String>> {
+        let (client, deadline) = (Arc::clone(&self.client), Duration::from_millis(milliseconds.into()));
+        env.spawn_future(async move { Ok(told(&apart(move || client.flush(deadline)).await?)) })
+    }
+
+    /// The orderly end: the same, and what a journal keeps goes to the storage as far as it can within the time.
+    ///
+    /// # Errors
+    /// Never: the promise is kept.
+    #[napi]
+    pub fn close<'env>(&self, env: &'env Env, milliseconds: u32) -> Result<PromiseRaw<'env, String>> {
+        let (client, deadline) = (Arc::clone(&self.client), Duration::from_millis(milliseconds.into()));
+        let write_behind = self.write_behind.clone();
+        env.spawn_future(async move {
+            let end = move || -> std::result::Result<(), String> {
+                client.flush(deadline).map_err(|unfinished| unfinished.to_string())?;
+                let Some(storage) = write_behind else { return Ok(()) };
+                let ended = storage.call(2 * deadline, move |storage| async move { storage.shutdown(deadline).await });
+                ended.map_err(|error| error.to_string())?.map_err(|unsent| unsent.to_string())
+            };
+            Ok(told(&apart(end).await?))
+        })
+    }
+
+    /// The keys of all campaigns of the settings in force.
+    #[napi]
+    pub fn campaigns(&self) -> Vec<String> {
+        self.client.settings().campaigns().iter().map(|campaign| campaign.key().to_owned()).collect()
+    }
+
+    /// From now on decides under these settings.
+    ///
+    /// # Errors
+    /// When they are none; those in force stay.
+    #[napi]
+    pub fn update_settings(&self, settings: String) -> Result<()> {
+        self.client.update_settings(Arc::new(Options::settings(&settings)?));
+        Ok(())
+    }
+
+    /// From now on nobody takes part.
+    #[napi]
+    pub fn opt_out(&self) {
+        self.client.opt_out();
+    }
+
+    fn shown<T>(&self, call: impl FnOnce() -> T) -> (T, Vec<Value>) {
+        if self.has_hook { shown(call) } else { (call(), Vec::new()) }
+    }
+}
+
+/// Does what may wait on a thread for that.
+async fn apart<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    napi::bindgen_prelude::spawn_blocking(call).await.map_err(refused)
+}
+
+/// What is wrong, or an empty text.
+pub(crate) fn told<E: std::fmt::Display>(result: &std::result::Result<(), E>) -> String {
+    result.as_ref().map_or_else(ToString::to_string, |()| String::new())
+}

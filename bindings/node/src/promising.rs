@@ -1,0 +1,163 @@
+//! The client that answers with promises.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use napi::bindgen_prelude::{FnArgs, Function, Promise, Result, block_on, within_runtime_if_available};
+use napi_derive::napi;
+use serde_json::Value;
+use steadfast::Client;
+use steadfast::line::{self, Line};
+use steadfast::storage::Held;
+use steadfast::storage::layer::write_behind::WriteBehind;
+
+use crate::answer::{asked, explained, shown_later, text};
+use crate::blocking::{DELIVERY, told};
+use crate::events::Sink;
+use crate::options::Options;
+use crate::refused;
+use crate::storage::later::Later;
+use crate::storage::records;
+
+/// Answers with promises.
+#[napi]
+pub struct PromisingClient {
+    client: Arc<Client>,
+    /// What keeps writes until the storage has them.
+    write_behind: Option<Arc<WriteBehind<Held>>>,
+    has_hook: bool,
+}
+
+#[napi]
+impl PromisingClient {
+    /// Over a storage that is built in, or none.
+    #[napi(factory)]
+    pub fn open(settings: String, options: Options, sink: Option<&Sink>) -> Result<Self> {
+        let settings = Arc::new(Options::settings(&settings)?);
+        let account = settings.account().as_str().to_owned();
+        let builder = options.apply(Client::builder(settings), &account, sink)?;
+        let mut write_behind = None;
+        let client = match &options.storage {
+            None => within_runtime_if_available(|| builder.build()),
+            Some(of) => {
+                let config = of.config()?;
+                // A file is opened; a server is only begun to be.
+                block_on(async {
+                    let builder = match of.write_behind() {
+                        None => builder.storage(config.open().await.map_err(refused)?),
+                        Some(options) => {
+                            let opened = config.open_write_behind(options).await.map_err(refused)?;
+                            write_behind = Some(Arc::clone(&opened));
+                            builder.storage(opened)
+                        }
+                    };
+                    Ok::<_, napi::Error>(builder.build())
+                })?
+            }
+        };
+        Ok(PromisingClient { client: Arc::new(client), write_behind, has_hook: options.integrations })
+    }
+
+    /// Over `get` and `set` of the caller's, which answer with promises: see `lib/storage.cjs` for what comes of them.
+    #[napi(factory)]
+    pub fn over(
+        settings: String,
+        options: Options,
+        sink: Option<&Sink>,
+        get: Function<FnArgs<(String, String)>, Promise<String>>,
+        set: Function<FnArgs<(String,)>, Promise<String>>,
+    ) -> Result<Self> {
+        let settings = Arc::new(Options::settings(&settings)?);
+        let account = settings.account().as_str().to_owned();
+        let builder = options.apply(Client::builder(settings), &account, sink)?;
+        let storage = Later::over(get, set)?;
+        let client = within_runtime_if_available(|| builder.storage(storage).build());
+        Ok(PromisingClient { client: Arc::new(client), write_behind: None, has_hook: options.integrations })
+    }
+
+    /// The answer to a call: see `answer.rs`.
+    ///
+    /// # Errors
+    /// When it is no call of the line format.
+    #[napi]
+    pub async fn call(&self, call: String) -> Result<String> {
+        let line = Line::parse(&call).map_err(refused)?;
+        let (answer, decisions) = self.shown(line::run_async(&line, &self.client)).await;
+        Ok(text(&answer, &decisions))
+    }
+
+    /// The same, and what became of its events: what is wrong, or an empty text.
+    ///
+    /// # Errors
+    /// When it is no call of the line format.
+    #[napi]
+    pub async fn deliver(&self, call: String, sink: &Sink) -> Result<(String, String)> {
+        let (answer, delivered) = sink.collector().delivered(DELIVERY, self.call(call)).await;
+        Ok((answer?, told(&delivered)))
+    }
+
+    /// A decision with its reasons, made or only explained: see `answer.rs`.
+    ///
+    /// # Errors
+    /// When it is no call of the line format.
+    #[napi]
+    pub async fn decide(&self, call: String, explain: bool) -> Result<String> {
+        let line = Line::parse(&call).map_err(refused)?;
+        let asked = match asked(&line) {
+            Ok(asked) => asked,
+            Err(answer) => return Ok(answer),
+        };
+        if explain {
+            return Ok(explained(&self.client.explain(asked.campaign, asked.user, asked.options).await, &[]));
+        }
+        let decided = self.client.decide(asked.campaign, asked.user, asked.options);
+        let (decided, decisions) = self.shown(decided).await;
+        Ok(explained(&decided, &decisions))
+    }
+
+    /// All that is stored for a user, as a list of records in JSON.
+    ///
+    /// # Errors
+    /// When the storage cannot say.
+    #[napi]
+    pub async fn stored(&self, user: String) -> Result<String> {
+        self.client.stored(&user).await.map(|data| records(&data)).map_err(refused)
+    }
+
+    /// Waits until the storage has what was handed over, so many milliseconds at most; what is wrong, or an empty text.
+    #[napi]
+    pub async fn flush(&self, milliseconds: u32) -> String {
+        told(&self.client.flush(Duration::from_millis(milliseconds.into())).await)
+    }
+
+    /// The orderly end: the same, and what a journal keeps goes to the storage as far as it can within the time.
+    #[napi]
+    pub async fn close(&self, milliseconds: u32) -> String {
+        let deadline = Duration::from_millis(milliseconds.into());
+        let flushed = told(&self.client.flush(deadline).await);
+        match &self.write_behind {
+            Some(storage) if flushed.is_empty() => told(&storage.shutdown(deadline).await),
+            _ => flushed,
+        }
+    }
+
+    /// From now on decides under these settings.
+    ///
+    /// # Errors
+    /// When they are none; those in force stay.
+    #[napi]
+    pub fn update_settings(&self, settings: String) -> Result<()> {
+        self.client.update_settings(Arc::new(Options::settings(&settings)?));
+        Ok(())
+    }
+
+    /// From now on nobody takes part.
+    #[napi]
+    pub fn opt_out(&self) {
+        self.client.opt_out();
+    }
+
+    async fn shown<F: Future>(&self, call: F) -> (F::Output, Vec<Value>) {
+        if self.has_hook { shown_later(call).await } else { (call.await, Vec::new()) }
+    }
+}

@@ -1,0 +1,27 @@
+//! Settings from where VWO serves them, or a proxy of one's own.
+
+use napi::bindgen_prelude::Result;
+use napi_derive::napi;
+use steadfast::SettingsSource;
+
+use crate::options::{Options, endpoint};
+use crate::refused;
+
+/// The text of an account's settings, which were seen to be good.
+///
+/// # Errors
+/// When they cannot be had, or are none.
+#[napi]
+pub async fn fetch_settings(account: String, sdk_key: String, server: Option<String>) -> Result<String> {
+    let source = SettingsSource::vwo(account, sdk_key, &endpoint(server.as_deref())).map_err(refused)?;
+    source.fetch_text().await.map(|(_, text)| text).map_err(refused)
+}
+
+/// Throws where a text is no settings, and says what is wrong with it.
+///
+/// # Errors
+/// When it is none.
+#[napi]
+pub fn check_settings(text: String) -> Result<()> {
+    Options::settings(&text).map(drop)
+}

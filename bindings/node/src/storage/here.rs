@@ -1,0 +1,64 @@
+//! Functions that are called in the middle of a call, on the thread that it came in on: no other may call JavaScript.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use napi::bindgen_prelude::{Env, FnArgs, FunctionRef};
+use steadfast::engine::Record;
+use steadfast::storage::{StorageError, UserStorage, Writes};
+
+use super::{failed, found, kept};
+
+/// `get` and `set`.
+pub(crate) struct Functions {
+    pub(crate) get: FunctionRef<FnArgs<(String, String)>, String>,
+    pub(crate) set: FunctionRef<String, String>,
+}
+
+thread_local! {
+    /// The functions of the client that is called at this moment.
+    static CALLED: RefCell<Option<(Env, Rc<Functions>)>> = const { RefCell::new(None) };
+}
+
+/// As long as a call goes on its functions can be called.
+pub(crate) struct Called(Option<(Env, Rc<Functions>)>);
+
+impl Called {
+    /// A call of a client with these functions.
+    pub(crate) fn with(env: Env, functions: Option<Rc<Functions>>) -> Called {
+        Called(CALLED.replace(functions.map(|functions| (env, functions))))
+    }
+}
+
+impl Drop for Called {
+    fn drop(&mut self) {
+        CALLED.set(self.0.take());
+    }
+}
+
+/// The storage: whichever functions are to be called.
+pub(crate) struct Here;
+
+fn with<T>(call: impl FnOnce(&Env, &Functions) -> napi::Result<T>) -> Result<T, StorageError> {
+    let called = CALLED.with_borrow(Clone::clone);
+    let (env, functions) = called.ok_or_else(|| failed("`get` and `set` are called by calls alone"))?;
+    call(&env, &functions).map_err(failed)
+}
+
+impl UserStorage for Here {
+    fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
+        let key = (user.to_owned(), campaign.to_owned());
+        found(&with(|env, functions| functions.get.borrow_back(env)?.call(key.into()))?)
+    }
+
+    fn set(&self, record: Record) -> Result<(), StorageError> {
+        let record = record.to_json().to_string();
+        kept(&with(|env, functions| functions.set.borrow_back(env)?.call(record))?)
+    }
+
+    fn writes(&self) -> Writes {
+        // A queue's threads could not call them; and a `set` that returns may have begun to write, and no more: the
+        // document's own does.
+        Writes::Begun
+    }
+}
