@@ -105,8 +105,9 @@ class Client {
 
   /** Waits until the storage has what was decided; whether it has, within the time. */
   async flushStorage(milliseconds = FLUSH) {
-    const wrong = await this.#addon.flush(milliseconds);
-    if (!wrong && this.#here) await this.#here.idle();
+    const unanswered = await this.#addon.flush(milliseconds);
+    if (!unanswered && this.#here) await this.#here.idle();
+    const wrong = unanswered || this.#addon.unkept() || (this.#here ? this.#here.unkept() : '');
     return wrong ? { status: false, message: wrong } : { status: true, message: 'the storage has everything' };
   }
 
@@ -122,8 +123,9 @@ class Client {
   async close(milliseconds = FLUSH) {
     const wrong = await this.#addon.close(milliseconds);
     if (this.#here) await this.#here.idle();
+    const unkept = this.#addon.unkept() || (this.#here ? this.#here.unkept() : '');
     const unsent = this.#sink ? await this.#sink.flush(milliseconds) : '';
-    return wrong || unsent ? { status: false, message: [wrong, unsent].filter(Boolean).join('; ') } : { status: true, message: 'everything is where it should be' };
+    return wrong || unkept || unsent ? { status: false, message: [wrong, unkept, unsent].filter(Boolean).join('; ') } : { status: true, message: 'everything is where it should be' };
   }
 
   setOptOut() {
@@ -169,9 +171,14 @@ class Client {
     try {
       this.#mustNotBeInside(method);
       const line = JSON.stringify(call);
-      if (!this.#isPromised(method)) return this.#result(method, call, this.#addon.call(line));
+      if (!this.#isPromised(method)) {
+        const text = this.#addon.call(line);
+        if (this.#config.isServer) this.#stayUntilStored();
+        return this.#result(method, call, text);
+      }
       const [text, delivered] = this.#addon.deliver(line);
       const result = this.#result(method, call, text);
+      if (this.#config.isServer) this.#stayUntilStored();
       return delivered ? delivered.then((wrong) => this.#delivered(method, wrong, result)) : Promise.resolve(result);
     } catch (error) {
       this.#log.error(`${method}: ${messageOf(error)}`);

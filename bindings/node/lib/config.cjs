@@ -93,6 +93,7 @@ function read(config) {
     hasBatches: batch !== undefined,
     /** `asyncStorageConfig` comes first: then nobody waits for the collector. */
     isAsync: config.asyncStorageConfig !== undefined,
+    isServer,
     /** Calls are promises anyway, and the storage may be one that answers with promises. */
     isLater: config.asyncStorageConfig !== undefined || (areAllPromises && (service !== undefined || isServer)),
     settings: isText(config.settingsFile) ? config.settingsFile : JSON.stringify(config.settingsFile),

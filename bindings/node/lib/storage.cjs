@@ -53,6 +53,7 @@ class Here {
   #reading;
   #writing;
   #isAdvised = false;
+  #broken = 0;
   /** Promises of `set` that are not kept yet, by place, and the record that is to be set after. */
   #pending = new Map();
 
@@ -63,13 +64,15 @@ class Here {
     this.#writing = new Trouble(log, 'set');
   }
 
-  get = (user, campaign) => {
+  /** `isWrite`: before something is written, where a promise is told as a `?`. */
+  get = (user, campaign, isWrite) => {
     try {
       if (typeof this.#service.get !== 'function') return '';
       const value = this.#inside(() => this.#service.get(user, campaign));
       if (isThenable(value)) {
         // Nobody waits for it: what it comes to must not end the process.
         Promise.resolve(value).then(() => {}, () => {});
+        if (isWrite) return '?';
         if (!this.#isAdvised) this.#log.error(ADVICE);
         this.#isAdvised = true;
         return '!`get` returned a promise';
@@ -97,6 +100,13 @@ class Here {
     }
   };
 
+  /** How many promises of `set` were broken since this was asked last, in words, or an empty text. */
+  unkept() {
+    const broken = this.#broken;
+    this.#broken = 0;
+    return broken > 0 ? `${broken} times \`set\` rejected, or took too long` : '';
+  }
+
   /** When all promises of `set` are kept, or given up. */
   async idle() {
     while (this.#pending.size > 0) await Promise.all([...this.#pending.values()].map((pending) => pending.ended));
@@ -120,7 +130,10 @@ class Here {
       this.#pending.delete(place);
       if (pending.next) this.set(JSON.stringify(pending.next));
     };
-    pending.ended = within(WRITE, value).then(() => this.#writing.over(), (error) => this.#writing.on(error)).then(end);
+    pending.ended = within(WRITE, value).then(() => this.#writing.over(), (error) => {
+      this.#broken += 1;
+      this.#writing.on(error);
+    }).then(end);
     this.#pending.set(place, pending);
   }
 }

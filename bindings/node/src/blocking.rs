@@ -11,12 +11,12 @@ use serde_json::Value;
 use steadfast::blocking::Client;
 use steadfast::line::{self, Line};
 use steadfast::storage::bridge::Waited;
-use steadfast::storage::layer::write_behind::WriteBehind;
-use steadfast::storage::{Held, UserStorage};
+use steadfast::storage::layer::write_behind::{Unsent, WriteBehind};
+use steadfast::storage::{Held, StorageError, UserStorage};
 
 use crate::answer::{asked, explained, shown, text};
 use crate::events::Sink;
-use crate::options::Options;
+use crate::options::{Options, Unkept};
 use crate::refused;
 use crate::storage::here::{Called, Functions, Here};
 use crate::storage::prefetched::Prefetched;
@@ -25,6 +25,9 @@ use crate::storage::records;
 /// Whoever asked for the end of a call waits so long for the collector to have its event (`returnPromiseFor`).
 pub(crate) const DELIVERY: Duration = Duration::from_secs(10);
 
+/// What keeps writes until the storage has them.
+type Layer = Waited<WriteBehind<Held>>;
+
 /// Answers where it is called.
 #[napi]
 pub struct BlockingClient {
@@ -32,7 +35,8 @@ pub struct BlockingClient {
     functions: Option<Rc<Functions>>,
     sink: Option<Sink>,
     /// What keeps writes until the storage has them.
-    write_behind: Option<Arc<Waited<WriteBehind<Held>>>>,
+    write_behind: Option<Arc<Layer>>,
+    unkept: Unkept,
     has_hook: bool,
 }
 
@@ -43,7 +47,8 @@ impl BlockingClient {
     pub fn open(settings: String, options: Options, sink: Option<&Sink>) -> Result<Self> {
         let settings = Arc::new(Options::settings(&settings)?);
         let account = settings.account().as_str().to_owned();
-        let builder = options.apply(Client::builder(settings), &account, sink)?;
+        let unkept = Unkept::default();
+        let builder = options.apply(Client::builder(settings), &account, sink, &unkept)?;
         let (mut storage, mut write_behind): (Option<Arc<dyn UserStorage>>, _) = (None, None);
         if let Some(of) = &options.storage {
             let config = of.config()?;
@@ -64,7 +69,7 @@ impl BlockingClient {
             Some(storage) => builder.storage(storage).build(),
         };
         let (client, sink) = (Arc::new(client), sink.cloned());
-        Ok(BlockingClient { client, functions: None, sink, write_behind, has_hook: options.integrations })
+        Ok(BlockingClient { client, functions: None, sink, write_behind, unkept, has_hook: options.integrations })
     }
 
     /// Over `get` and `set` of the caller's, which answer where they are called: see `lib/storage.cjs` for what they return.
@@ -73,12 +78,13 @@ impl BlockingClient {
         settings: String,
         options: Options,
         sink: Option<&Sink>,
-        get: Function<FnArgs<(String, String)>, String>,
+        get: Function<FnArgs<(String, String, bool)>, String>,
         set: Function<String, String>,
     ) -> Result<Self> {
         let settings = Arc::new(Options::settings(&settings)?);
         let account = settings.account().as_str().to_owned();
-        let builder = options.apply(Client::builder(settings), &account, sink)?;
+        let unkept = Unkept::default();
+        let builder = options.apply(Client::builder(settings), &account, sink, &unkept)?;
         let client = Arc::new(builder.storage(Here).build());
         let functions = Some(Rc::new(Functions { get: get.create_ref()?, set: set.create_ref()? }));
         Ok(BlockingClient {
@@ -86,6 +92,7 @@ impl BlockingClient {
             functions,
             sink: sink.cloned(),
             write_behind: None,
+            unkept,
             has_hook: options.integrations,
         })
     }
@@ -172,32 +179,32 @@ impl BlockingClient {
         })
     }
 
-    /// Waits until the storage has what was handed over, so many milliseconds at most; what is wrong, or an empty text.
+    /// How many writes the storage could not keep since this was asked last, in words, or an empty text.
+    #[napi]
+    pub fn unkept(&self) -> String {
+        self.unkept.told()
+    }
+
+    /// Waits until the storage has answered to what was handed over, so many milliseconds at most; what is wrong, or an empty
+    /// text.
     ///
     /// # Errors
     /// Never: the promise is kept.
     #[napi]
     pub fn flush<'env>(&self, env: &'env Env, milliseconds: u32) -> Result<PromiseRaw<'env, String>> {
-        let (client, deadline) = (Arc::clone(&self.client), Duration::from_millis(milliseconds.into()));
-        env.spawn_future(async move { Ok(told(&apart(move || client.flush(deadline)).await?)) })
+        self.ended(env, milliseconds, |storage, deadline| {
+            storage.call(2 * deadline, move |storage| async move { storage.flush(deadline).await })
+        })
     }
 
-    /// The orderly end: the same, and what a journal keeps goes to the storage as far as it can within the time.
+    /// The orderly end: the same, and what is left goes into the journal, if there is one.
     ///
     /// # Errors
     /// Never: the promise is kept.
     #[napi]
     pub fn close<'env>(&self, env: &'env Env, milliseconds: u32) -> Result<PromiseRaw<'env, String>> {
-        let (client, deadline) = (Arc::clone(&self.client), Duration::from_millis(milliseconds.into()));
-        let write_behind = self.write_behind.clone();
-        env.spawn_future(async move {
-            let end = move || -> std::result::Result<(), String> {
-                client.flush(deadline).map_err(|unfinished| unfinished.to_string())?;
-                let Some(storage) = write_behind else { return Ok(()) };
-                let ended = storage.call(2 * deadline, move |storage| async move { storage.shutdown(deadline).await });
-                ended.map_err(|error| error.to_string())?.map_err(|unsent| unsent.to_string())
-            };
-            Ok(told(&apart(end).await?))
+        self.ended(env, milliseconds, |storage, deadline| {
+            storage.call(2 * deadline, move |storage| async move { storage.shutdown(deadline).await })
         })
     }
 
@@ -221,6 +228,25 @@ impl BlockingClient {
     #[napi]
     pub fn opt_out(&self) {
         self.client.opt_out();
+    }
+
+    /// Waits for the client's writes, and then for what keeps them until the storage has them.
+    fn ended<'env>(
+        &self,
+        env: &'env Env,
+        milliseconds: u32,
+        end: fn(&Layer, Duration) -> std::result::Result<std::result::Result<(), Unsent>, StorageError>,
+    ) -> Result<PromiseRaw<'env, String>> {
+        let (client, deadline) = (Arc::clone(&self.client), Duration::from_millis(milliseconds.into()));
+        let layer = self.write_behind.clone();
+        env.spawn_future(async move {
+            let end = move || -> std::result::Result<(), String> {
+                client.flush(deadline).map_err(|unfinished| unfinished.to_string())?;
+                let Some(layer) = layer else { return Ok(()) };
+                end(&layer, deadline).map_err(|error| error.to_string())?.map_err(|unsent| unsent.to_string())
+            };
+            Ok(told(&apart(end).await?))
+        })
     }
 
     fn shown<T>(&self, call: impl FnOnce() -> T) -> (T, Vec<Value>) {

@@ -1,5 +1,7 @@
 //! What a client is launched with.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use napi::bindgen_prelude::Result;
@@ -8,6 +10,7 @@ use steadfast::engine::policy::{Activation, GoalTypes};
 use steadfast::engine::settings::{CompileOptions, JsonVariables};
 use steadfast::engine::{Policy, Settings};
 use steadfast::event::Endpoint;
+use steadfast::storage::StorageError;
 use steadfast::storage::layer::write_behind::{Journal, WriteBehindOptions};
 use steadfast::storage::layer::{CacheOptions, PseudonymKey};
 use steadfast::{Builder, Poll, SettingsSource, StorageConfig};
@@ -67,7 +70,13 @@ impl Options {
     }
 
     /// A client that is put together so.
-    pub(crate) fn apply<S>(&self, builder: Builder<S>, account: &str, sink: Option<&Sink>) -> Result<Builder<S>> {
+    pub(crate) fn apply<S>(
+        &self,
+        builder: Builder<S>,
+        account: &str,
+        sink: Option<&Sink>,
+        unkept: &Unkept,
+    ) -> Result<Builder<S>> {
         let policy = Policy {
             activation: if self.activation_required { Activation::Required } else { Activation::Optional },
             track_returning_users: self.track_returning_users,
@@ -78,7 +87,11 @@ impl Options {
             },
             ..Policy::default()
         };
-        let mut builder = builder.policy(policy).development_mode(self.development_mode);
+        let of_listener = Arc::clone(&unkept.0);
+        let count = move |_: &StorageError| {
+            of_listener.fetch_add(1, Ordering::Relaxed);
+        };
+        let mut builder = builder.policy(policy).development_mode(self.development_mode).on_storage_error(count);
         if self.integrations {
             builder = builder.integrations(answer::show);
         }
@@ -90,6 +103,20 @@ impl Options {
             None => builder,
             Some(sink) => builder.events(sink.collector()),
         })
+    }
+}
+
+/// How many decisions the storage could not keep, since somebody asked last.
+#[derive(Clone, Default)]
+pub(crate) struct Unkept(Arc<AtomicU64>);
+
+impl Unkept {
+    /// What is wrong, or an empty text.
+    pub(crate) fn told(&self) -> String {
+        match self.0.swap(0, Ordering::Relaxed) {
+            0 => String::new(),
+            many => format!("{many} writes failed: what they were to keep is in the memory of this process alone"),
+        }
     }
 }
 
@@ -123,9 +150,13 @@ impl StorageOptions {
         !self.url.starts_with("memory:") && !self.url.starts_with("embedded:")
     }
 
-    /// How writes are kept until the storage has them, if they are.
+    /// How writes are kept until the storage has them: always where it is a server, which may be away.
     pub(crate) fn write_behind(&self) -> Option<WriteBehindOptions> {
-        let journal = Journal::Always(self.journal.as_ref()?.into());
+        let journal = match &self.journal {
+            Some(file) => Journal::Always(file.into()),
+            None if self.is_server() => Journal::Off,
+            None => return None,
+        };
         Some(WriteBehindOptions { journal, ..WriteBehindOptions::default() })
     }
 }

@@ -14,7 +14,7 @@ use steadfast::storage::layer::write_behind::WriteBehind;
 use crate::answer::{asked, explained, shown_later, text};
 use crate::blocking::{DELIVERY, told};
 use crate::events::Sink;
-use crate::options::Options;
+use crate::options::{Options, Unkept};
 use crate::refused;
 use crate::storage::later::Later;
 use crate::storage::records;
@@ -25,6 +25,7 @@ pub struct PromisingClient {
     client: Arc<Client>,
     /// What keeps writes until the storage has them.
     write_behind: Option<Arc<WriteBehind<Held>>>,
+    unkept: Unkept,
     has_hook: bool,
 }
 
@@ -35,7 +36,8 @@ impl PromisingClient {
     pub fn open(settings: String, options: Options, sink: Option<&Sink>) -> Result<Self> {
         let settings = Arc::new(Options::settings(&settings)?);
         let account = settings.account().as_str().to_owned();
-        let builder = options.apply(Client::builder(settings), &account, sink)?;
+        let unkept = Unkept::default();
+        let builder = options.apply(Client::builder(settings), &account, sink, &unkept)?;
         let mut write_behind = None;
         let client = match &options.storage {
             None => within_runtime_if_available(|| builder.build()),
@@ -55,7 +57,7 @@ impl PromisingClient {
                 })?
             }
         };
-        Ok(PromisingClient { client: Arc::new(client), write_behind, has_hook: options.integrations })
+        Ok(PromisingClient { client: Arc::new(client), write_behind, unkept, has_hook: options.integrations })
     }
 
     /// Over `get` and `set` of the caller's, which answer with promises: see `lib/storage.cjs` for what comes of them.
@@ -69,10 +71,11 @@ impl PromisingClient {
     ) -> Result<Self> {
         let settings = Arc::new(Options::settings(&settings)?);
         let account = settings.account().as_str().to_owned();
-        let builder = options.apply(Client::builder(settings), &account, sink)?;
+        let unkept = Unkept::default();
+        let builder = options.apply(Client::builder(settings), &account, sink, &unkept)?;
         let storage = Later::over(get, set)?;
         let client = within_runtime_if_available(|| builder.storage(storage).build());
-        Ok(PromisingClient { client: Arc::new(client), write_behind: None, has_hook: options.integrations })
+        Ok(PromisingClient { client: Arc::new(client), write_behind: None, unkept, has_hook: options.integrations })
     }
 
     /// The answer to a call: see `answer.rs`.
@@ -124,19 +127,31 @@ impl PromisingClient {
         self.client.stored(&user).await.map(|data| records(&data)).map_err(refused)
     }
 
-    /// Waits until the storage has what was handed over, so many milliseconds at most; what is wrong, or an empty text.
+    /// How many writes the storage could not keep since this was asked last, in words, or an empty text.
     #[napi]
-    pub async fn flush(&self, milliseconds: u32) -> String {
-        told(&self.client.flush(Duration::from_millis(milliseconds.into())).await)
+    pub fn unkept(&self) -> String {
+        self.unkept.told()
     }
 
-    /// The orderly end: the same, and what a journal keeps goes to the storage as far as it can within the time.
+    /// Waits until the storage has answered to what was handed over, so many milliseconds at most; what is wrong, or an empty
+    /// text.
+    #[napi]
+    pub async fn flush(&self, milliseconds: u32) -> String {
+        let deadline = Duration::from_millis(milliseconds.into());
+        let flushed = told(&self.client.flush(deadline).await);
+        match &self.write_behind {
+            Some(layer) if flushed.is_empty() => told(&layer.flush(deadline).await),
+            _ => flushed,
+        }
+    }
+
+    /// The orderly end: the same, and what is left goes into the journal, if there is one.
     #[napi]
     pub async fn close(&self, milliseconds: u32) -> String {
         let deadline = Duration::from_millis(milliseconds.into());
         let flushed = told(&self.client.flush(deadline).await);
         match &self.write_behind {
-            Some(storage) if flushed.is_empty() => told(&storage.shutdown(deadline).await),
+            Some(layer) if flushed.is_empty() => told(&layer.shutdown(deadline).await),
             _ => flushed,
         }
     }

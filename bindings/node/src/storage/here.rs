@@ -5,13 +5,14 @@ use std::rc::Rc;
 
 use napi::bindgen_prelude::{Env, FnArgs, FunctionRef};
 use steadfast::engine::Record;
-use steadfast::storage::{StorageError, UserStorage, Writes};
+use steadfast::storage::merge::merge;
+use steadfast::storage::{Claim, Condition, Merged, StorageError, UserStorage, Writes};
 
 use super::{failed, found, kept};
 
 /// `get` and `set`.
 pub(crate) struct Functions {
-    pub(crate) get: FunctionRef<FnArgs<(String, String)>, String>,
+    pub(crate) get: FunctionRef<FnArgs<(String, String, bool)>, String>,
     pub(crate) set: FunctionRef<String, String>,
 }
 
@@ -45,10 +46,15 @@ fn with<T>(call: impl FnOnce(&Env, &Functions) -> napi::Result<T>) -> Result<T, 
     call(&env, &functions).map_err(failed)
 }
 
+/// Asks `get`; it may tell of a promise what is to be told where something is written.
+fn look(user: &str, campaign: &str, is_write: bool) -> Result<String, StorageError> {
+    let key = (user.to_owned(), campaign.to_owned(), is_write);
+    with(|env, functions| functions.get.borrow_back(env)?.call(key.into()))
+}
+
 impl UserStorage for Here {
     fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
-        let key = (user.to_owned(), campaign.to_owned());
-        found(&with(|env, functions| functions.get.borrow_back(env)?.call(key.into()))?)
+        found(&look(user, campaign, false)?)
     }
 
     fn set(&self, record: Record) -> Result<(), StorageError> {
@@ -56,9 +62,45 @@ impl UserStorage for Here {
         kept(&with(|env, functions| functions.set.borrow_back(env)?.call(record))?)
     }
 
+    /// A `get` that returns a promise cannot be looked at before a write: then the data counts that the caller has fetched from
+    /// it. What was decided without any is not written.
+    fn merge(&self, claim: Claim) -> Result<Merged, StorageError> {
+        let stored = if claim.was_read {
+            None
+        } else {
+            match &*look(&claim.record.user_id, &claim.record.campaign_key, true)? {
+                PROMISE if claim.condition != Condition::Unknown => None,
+                PROMISE => return Err(failed("`get` returns a promise, and nothing is known of what is stored")),
+                answer => Some(found(answer)?),
+            }
+        };
+        let Some(stored) = stored else { return AsRead.merge(Claim { was_read: true, ..claim }) };
+        let merged = merge(stored.as_ref(), &claim);
+        if stored.as_ref() != Some(&merged.record) {
+            self.set(merged.record.clone())?;
+        }
+        Ok(merged)
+    }
+
     fn writes(&self) -> Writes {
         // A queue's threads could not call them; and a `set` that returns may have begun to write, and no more: the
         // document's own does.
         Writes::Begun
+    }
+}
+
+/// What `get` answers before a write, where it returns a promise.
+const PROMISE: &str = "?";
+
+/// The same storage, for claims that need no look.
+struct AsRead;
+
+impl UserStorage for AsRead {
+    fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
+        Here.get(user, campaign)
+    }
+
+    fn set(&self, record: Record) -> Result<(), StorageError> {
+        Here.set(record)
     }
 }

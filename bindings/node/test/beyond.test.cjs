@@ -1,0 +1,200 @@
+'use strict';
+// What goes beyond the official SDK: storages that are built in, prefetch, reasons, and what is left of a program that ends.
+
+const assert = require('node:assert');
+const { execFileSync, spawn } = require('node:child_process');
+const { once } = require('node:events');
+const { mkdtempSync, rmSync } = require('node:fs');
+const net = require('node:net');
+const { tmpdir } = require('node:os');
+const { join } = require('node:path');
+const test = require('node:test');
+
+const { launch } = require('..');
+const { settingsFile } = require('../examples/document-values.cjs');
+
+/** What no machine needs, however busy. */
+const PATIENCE = 30_000;
+const KEY = 'checkout-button';
+const quiet = (said = []) => ({ logging: { logger: { log: (level, message) => said.push([level, message]) }, level: 3 } });
+const base = (said) => ({ settingsFile, isDevelopmentMode: true, ...quiet(said) });
+
+function folder(context) {
+  const path = mkdtempSync(join(tmpdir(), 'steadfast-node-'));
+  context.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+async function freePort() {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  return port;
+}
+
+/** A Redis of this test's own. */
+async function redis(context, port) {
+  const server = spawn('redis-server', ['--port', String(port), '--save', '', '--appendonly', 'no', '--dir', folder(context)], { stdio: 'ignore' });
+  context.after(() => server.kill('SIGKILL'));
+  server.on('error', (error) => assert.fail(`redis-server, which this test needs: ${error.message}`));
+  await eventually(() => new Promise((resolve) => net.connect(port, '127.0.0.1').on('connect', () => resolve(true)).on('error', () => resolve(false))));
+  return server;
+}
+
+async function eventually(check) {
+  const start = Date.now();
+  while (!(await check())) {
+    assert.ok(Date.now() - start < PATIENCE, 'it never came to that');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Another program, which runs to its end. */
+const program = (text, ...args) => execFileSync(process.execPath, ['-e', text, ...args], { cwd: join(__dirname, '..'), encoding: 'utf8', timeout: PATIENCE });
+
+test('a file keeps a decision for other programs, whose weights are others', { timeout: 60_000 }, async (context) => {
+  const storage = `embedded:${join(folder(context), 'assignments.redb')}`;
+  // The first ends without a word; the second would give Control to nobody.
+  const first = program(`
+    const { settingsFile } = require('./examples/document-values.cjs');
+    const client = require('.').launch({ settingsFile, isDevelopmentMode: true, storage: process.argv[1] });
+    console.log(client.activate('${KEY}', 'Ashley'));
+  `, storage);
+  assert.strictEqual(first.trim(), 'Control');
+  const changed = structuredClone(settingsFile);
+  changed.campaigns[0].variations[0].weight = 0;
+  changed.campaigns[0].variations[1].weight = 100;
+  const client = launch({ ...base(), settingsFile: changed, storage });
+  assert.strictEqual(client.activate(KEY, 'Ashley'), 'Control');
+  assert.strictEqual(client.activate(KEY, 'Bob'), 'Variation-1');
+  assert.deepStrictEqual(client.track(KEY, 'Ashley', 'bought'), { [KEY]: true });
+  assert.deepStrictEqual(client.track(KEY, 'Ashley', 'bought'), { [KEY]: false });
+  assert.strictEqual((await client.flushStorage()).status, true);
+  assert.deepStrictEqual(await client.stored('Ashley'), { all: [{ userId: 'Ashley', campaignKey: KEY, variationName: 'Control', goalIdentifier: 'bought' }] });
+  assert.strictEqual((await client.close()).status, true);
+});
+
+test('a server is awaited; a call that answers at once goes by what was fetched', { timeout: 120_000 }, async (context) => {
+  const port = await freePort();
+  const storage = { url: `redis://127.0.0.1:${port}`, lookUp: 300 };
+  const said = [];
+  // The server is not there yet.
+  const start = process.hrtime.bigint();
+  const promising = launch({ ...base(said), storage, asyncStorageConfig: {} });
+  assert.strictEqual(await promising.activate(KEY, 'Ashley'), 'Control');
+  assert.ok(Number(process.hrtime.bigint() - start) / 1e6 < 10_000);
+  await assert.rejects(promising.stored('Ashley'));
+  assert.deepStrictEqual(await promising.track(KEY, 'Ashley', 'bought'), { [KEY]: true });
+  assert.strictEqual((await promising.flushStorage(100)).status, false);
+  const server = await redis(context, port);
+  // What was decided meanwhile is kept by then.
+  await eventually(async () => (await promising.flushStorage(1_000)).status);
+
+  const client = launch({ ...base(said), storage });
+  const userStorageData = await client.stored('Ashley');
+  assert.strictEqual(client.decide(KEY, 'Ashley', { userStorageData }).reason, 'stored');
+  assert.strictEqual(client.decide(KEY, 'Bob', { userStorageData: await client.stored('Bob') }).reason, 'assigned');
+  assert.ok(!said.some(([level]) => level === 4), JSON.stringify(said));
+  const unprepared = client.decide(KEY, 'Carol');
+  assert.strictEqual(unprepared.reason, 'assigned');
+  assert.strictEqual(unprepared.warnings.length, 1);
+  client.decide(KEY, 'Dave');
+  await eventually(() => said.some(([level]) => level === 4));
+  assert.deepStrictEqual(said.filter(([level, message]) => level === 4 && message.includes('client.stored(userId)')).length, 1, JSON.stringify(said));
+  assert.strictEqual((await client.flushStorage()).status, true);
+  await eventually(async () => (await promising.stored('Bob')).all.length === 1);
+
+  // It hangs: nobody waits longer than was said, and the event loop for nothing.
+  server.kill('SIGSTOP');
+  for (let number = 0; number < 20; number += 1) {
+    const begun = process.hrtime.bigint();
+    const promise = promising.activate(KEY, `hung-${number}`);
+    const blocked = Number(process.hrtime.bigint() - begun) / 1e6;
+    assert.ok(blocked < 50, `${blocked} ms`);
+    assert.strictEqual(typeof (await promise), 'string');
+  }
+  server.kill('SIGCONT');
+  assert.strictEqual((await client.close(10_000)).status, true);
+});
+
+test('with a journal what a server could not keep is kept for the next program', { timeout: 120_000 }, async (context) => {
+  const port = await freePort();
+  const journal = join(folder(context), 'journal');
+  const storage = { url: `redis://127.0.0.1:${port}`, journal, write: 500 };
+  program(`
+    const { settingsFile } = require('./examples/document-values.cjs');
+    (async () => {
+      const client = require('.').launch({ settingsFile, isDevelopmentMode: true, asyncStorageConfig: {}, storage: JSON.parse(process.argv[1]), logging: { logger: { log() {} }, level: 4 } });
+      await client.activate('${KEY}', 'Ashley');
+      await client.flushStorage(5000);
+      process.exit(0);
+    })();
+  `, JSON.stringify(storage));
+  await redis(context, port);
+  const client = launch({ ...base(), storage, asyncStorageConfig: {} });
+  await eventually(async () => (await client.stored('Ashley').catch(() => ({ all: [] }))).all.length === 1);
+  assert.strictEqual((await client.close(20_000)).status, true);
+  const another = launch({ ...base(), storage: storage.url, asyncStorageConfig: {} });
+  assert.strictEqual((await another.stored('Ashley')).all[0].variationName, 'Control');
+});
+
+test('a program with promises does not end before its `set` was called', { timeout: 60_000 }, () => {
+  const said = program(`
+    const { settingsFile } = require('./examples/document-values.cjs');
+    const userStorageService = { get: async () => undefined, set: async (record) => console.log('set', record.variationName) };
+    require('.').launch({ settingsFile, isDevelopmentMode: true, asyncStorageConfig: {}, userStorageService }).activate('${KEY}', 'Ashley').then((name) => console.log(name));
+  `);
+  assert.deepStrictEqual(said.trim().split('\n').sort(), ['Control', 'set Control']);
+});
+
+test('`set` is called once more only when the one before is done', async () => {
+  const open = [];
+  const written = [];
+  const userStorageService = { get: () => undefined, set: (record) => new Promise((resolve) => open.push(() => { written.push(record); resolve(); })) };
+  const client = launch({ ...base(), userStorageService });
+  client.activate(KEY, 'Ashley');
+  client.track(KEY, 'Ashley', 'bought');
+  client.activate(KEY, 'Bob');
+  assert.strictEqual(open.length, 2);
+  open[0]();
+  await eventually(() => open.length === 3);
+  open[1]();
+  open[2]();
+  assert.strictEqual((await client.flushStorage()).status, true);
+  assert.deepStrictEqual(written.map((record) => [record.userId, record.goalIdentifier]), [['Ashley', undefined], ['Bob', undefined], ['Ashley', 'bought']]);
+});
+
+test('data is fetched beforehand from a `get` that returns promises', async () => {
+  const said = [];
+  const records = { Ashley: { userId: 'Ashley', campaignKey: KEY, variationName: 'Variation-1' } };
+  const userStorageService = { get: async (userId) => records[userId], set() {} };
+  const client = launch({ ...base(said), userStorageService });
+  assert.strictEqual(client.activate(KEY, 'Ashley', { userStorageData: await client.stored('Ashley') }), 'Variation-1');
+  assert.strictEqual(client.activate(KEY, 'Bob', { userStorageData: await client.stored('Bob') }), 'Control');
+  assert.deepStrictEqual(said, []);
+  const failing = launch({ ...base(), userStorageService: { get: async () => { throw new Error('out of order'); } } });
+  await assert.rejects(failing.stored('Ashley'), /out of order/);
+});
+
+test('a decision says why, and an explanation leaves nothing behind', async () => {
+  for (const isAsync of [false, true]) {
+    const client = launch({ ...base(), storage: 'memory:', ...(isAsync && { asyncStorageConfig: {} }) });
+    for (const reason of ['assigned', 'stored']) {
+      const explained = await client.explain(KEY, 'Ashley');
+      assert.strictEqual(explained.reason, reason);
+      assert.strictEqual(explained.stages[0].stage, 'campaign');
+      assert.strictEqual((await client.stored('Ashley')).all.length, reason === 'stored' ? 1 : 0);
+      const { stages, ...decision } = explained;
+      assert.deepStrictEqual(await client.decide(KEY, 'Ashley'), decision);
+    }
+    assert.strictEqual((await client.decide('gone', 'Ashley')).sentence, 'no campaign has the key `gone`');
+    assert.strictEqual((await client.decide(KEY, '')).reason, 'mistake');
+  }
+});
+
+test('who is not activated is known by `optional` alone', () => {
+  for (const [activation, expected] of [[undefined, null], ['required', null], ['optional', 'Control']]) {
+    assert.strictEqual(launch({ ...base(), storage: 'memory:', activation }).getVariationName(KEY, 'Ashley'), expected);
+  }
+});
