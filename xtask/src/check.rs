@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::purity;
 use crate::run::{self, Outcome, cargo, run};
 
-/// Every test of the workspace, then a comparison with the official SDK.
+/// Every test of the workspace, then a comparison with the official SDK, of the crates and of the package for Node.
 ///
 /// # Errors
 /// The first step that failed.
@@ -15,7 +15,33 @@ pub(crate) fn test() -> Outcome {
     needs("npm", "npm, which comes with Node.js: it installs the official SDK")?;
     run(&mut cargo(&["test", "--workspace", "--lib", "--bins", "--tests"]))?;
     run(&mut cargo(&["test", "--workspace", "--doc"]))?;
-    compare(&["--requests".to_owned(), "10000".to_owned()])
+    // What was fresh the last time is not any more.
+    let fresh = run::root().join("target/fresh");
+    if fresh.exists() {
+        std::fs::remove_dir_all(&fresh).map_err(|error| format!("cannot remove {}: {error}", fresh.display()))?;
+    }
+    let record = fresh.to_string_lossy().into_owned();
+    compare(&["--requests".to_owned(), "10000".to_owned(), "--record".to_owned(), record])?;
+    node(Some(&fresh))
+}
+
+/// Builds and tests the package for Node; with a folder, also on the golden cases in it.
+///
+/// # Errors
+/// The first step that failed.
+pub(crate) fn node(cases: Option<&Path>) -> Outcome {
+    let npm = |arguments: &[&str]| {
+        let mut command = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
+        command.args(arguments).current_dir(run::root().join("bindings/node"));
+        command
+    };
+    run(&mut npm(&["ci", "--no-audit", "--no-fund"]))?;
+    run(&mut npm(&["run", "build"]))?;
+    let mut test = npm(&["test"]);
+    if let Some(cases) = cases {
+        test.env("STEADFAST_CASES", cases);
+    }
+    run(&mut test)
 }
 
 /// All there is to check.
@@ -37,6 +63,12 @@ pub(crate) fn lint() -> Outcome {
     run(cargo(&["fmt", "--check"]).current_dir(&fuzz_targets))?;
     run(&mut cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     run(cargo(&["clippy", "--release", "--", "-D", "warnings"]).current_dir(&fuzz_targets))?;
+    // What is built for the tests serves here, too.
+    let addon = run::root().join("bindings/node");
+    run(cargo(&["fmt", "--check"]).current_dir(&addon))?;
+    let target = run::root().join("target/node");
+    let clippy = ["clippy", "--release", "--locked", "--", "-D", "warnings"];
+    run(cargo(&clippy).current_dir(&addon).env("CARGO_TARGET_DIR", target))?;
     run(cargo(&["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"))?;
     deny()?;
     purity::check()?;
@@ -122,7 +154,13 @@ fn deny() -> Outcome {
         run(&mut cargo(&["install", "cargo-deny", "--version", "0.20.2", "--locked", "--root", &root]))?;
     }
     let program: &Path = if installed.exists() { &installed } else { Path::new("cargo-deny") };
-    run(Command::new(program).args(["check", "bans", "licenses", "sources"]).current_dir(run::root()))
+    for folder in ["", "bindings/node"] {
+        let config = run::root().join("deny.toml");
+        let mut command = Command::new(program);
+        command.arg("--manifest-path").arg(run::root().join(folder).join("Cargo.toml"));
+        run(command.arg("check").arg("--config").arg(config).args(["bans", "licenses", "sources"]))?;
+    }
+    Ok(())
 }
 
 fn needs(program: &str, what: &str) -> Outcome {

@@ -10,7 +10,8 @@ const HELP: &str = "\
 cargo xtask <command>
 
   test                every test of the workspace, and what they need: a comparison with the official SDK on
-                      fresh requests (npm installs it into target/oracle)
+                      fresh requests (npm installs it into target/oracle), of the crates and of the package for Node
+  node                builds and tests the package for Node alone
   lint                format, clippy, rustdoc, cargo-deny, the engine's purity, a minute of fuzzing for each parser
   ci                  test, then lint
   compare [OPTIONS]   fresh requests, answered by the official SDK and by us (--requests N, --seed N)
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
         Some("lint") => check::lint(),
         Some("ci") => check::ci(),
         Some("compare") => check::compare(rest),
+        Some("node") => check::node(None),
         Some("bench") => check::bench(),
         Some("faults") => check::faults(rest),
         Some("fuzz") => check::fuzz(rest.first().map(String::as_str)),

@@ -218,7 +218,7 @@ class Client {
   /** Shows decisions to `integrations`, with what was passed as it was passed (spec API-91). */
   #show(call, decisions) {
     const { customVariables, variationTargetingVariables = {} } = call.options || {};
-    for (const properties of decisions) this.#guarded('integrations.callback', this.#config.callback)({ ...properties, customVariables, variationTargetingVariables });
+    for (const properties of decisions) this.#guarded('integrations.callback', this.#config.callback)({ goalIdentifier: undefined, ...properties, customVariables, variationTargetingVariables });
   }
 
   #decide(method, call) {

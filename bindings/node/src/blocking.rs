@@ -28,6 +28,9 @@ pub(crate) const DELIVERY: Duration = Duration::from_secs(10);
 /// What keeps writes until the storage has them.
 type Layer = Waited<WriteBehind<Held>>;
 
+/// What its end comes to, where there was one in time.
+type Ended = std::result::Result<std::result::Result<(), Unsent>, StorageError>;
+
 /// Answers where it is called.
 #[napi]
 pub struct BlockingClient {
@@ -235,7 +238,7 @@ impl BlockingClient {
         &self,
         env: &'env Env,
         milliseconds: u32,
-        end: fn(&Layer, Duration) -> std::result::Result<std::result::Result<(), Unsent>, StorageError>,
+        end: fn(&Layer, Duration) -> Ended,
     ) -> Result<PromiseRaw<'env, String>> {
         let (client, deadline) = (Arc::clone(&self.client), Duration::from_millis(milliseconds.into()));
         let layer = self.write_behind.clone();

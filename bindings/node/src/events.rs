@@ -27,9 +27,11 @@ pub struct SinkOptions {
     pub spool: Option<String>,
 }
 
-/// `flushCallback`: what went wrong, if anything did, and the batch. It does not keep the process from ending.
-type FlushCallback =
-    ThreadsafeFunction<FnArgs<(Option<String>, String)>, (), FnArgs<(Option<String>, String)>, Status, false, true>;
+/// What `flushCallback` is told: what went wrong, if anything did, and the batch.
+type Flushed = FnArgs<(Option<String>, String)>;
+
+/// `flushCallback`, from wherever it is called. It does not keep the process from ending.
+type FlushCallback = ThreadsafeFunction<Flushed, (), Flushed, Status, false, true>;
 
 /// What sends a client's events.
 #[napi]
@@ -46,10 +48,7 @@ impl Sink {
 impl Sink {
     /// One that sends so, and says of each batch what became of it.
     #[napi(factory)]
-    pub fn open(
-        options: SinkOptions,
-        callback: Option<Function<FnArgs<(Option<String>, String)>, ()>>,
-    ) -> Result<Self> {
+    pub fn open(options: SinkOptions, callback: Option<Function<Flushed, ()>>) -> Result<Self> {
         let mut delivery = Delivery::default();
         if options.batch {
             let default = Batching::default();

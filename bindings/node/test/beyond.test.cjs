@@ -148,7 +148,7 @@ test('a program with promises does not end before its `set` was called', { timeo
   assert.deepStrictEqual(said.trim().split('\n').sort(), ['Control', 'set Control']);
 });
 
-test('`set` is called once more only when the one before is done', async () => {
+test('set is called once more only when the one before is done', async () => {
   const open = [];
   const written = [];
   const userStorageService = { get: () => undefined, set: (record) => new Promise((resolve) => open.push(() => { written.push(record); resolve(); })) };
@@ -165,7 +165,7 @@ test('`set` is called once more only when the one before is done', async () => {
   assert.deepStrictEqual(written.map((record) => [record.userId, record.goalIdentifier]), [['Ashley', undefined], ['Bob', undefined], ['Ashley', 'bought']]);
 });
 
-test('data is fetched beforehand from a `get` that returns promises', async () => {
+test('data is fetched beforehand from a get that returns promises', async () => {
   const said = [];
   const records = { Ashley: { userId: 'Ashley', campaignKey: KEY, variationName: 'Variation-1' } };
   const userStorageService = { get: async (userId) => records[userId], set() {} };

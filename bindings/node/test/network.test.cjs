@@ -125,7 +125,7 @@ test('settings are fetched, polled, copied, and swapped', { timeout: 60_000 }, a
   polled.setOptOut();
 });
 
-test('`integrations` see what those of the official package see', async () => {
+test('integrations see what those of the official package see', async () => {
   const file = changed((settings) => {
     settings.campaigns[0].isForcedVariationEnabled = true;
     settings.campaigns[0].variations[1].segments = { or: [{ user: 'Listed' }] };
@@ -149,7 +149,7 @@ test('`integrations` see what those of the official package see', async () => {
     seen.push(properties.map(({ sdkVersion, ...one }) => one));
   }
   assert.strictEqual(seen[1].length, 6);
-  assert.deepEqual(seen[1], seen[0]);
+  assert.deepStrictEqual(seen[1], seen[0]);
 
   // What a callback throws or rejects costs nothing; it may call the client.
   const said = [];
@@ -176,12 +176,13 @@ test('what is wrong with a call is logged once a call, at its level, and without
   client.track(KEY, 'secret-user', 'no such goal');
   assert.deepStrictEqual(said.map(([level]) => level), [4, 4, 4]);
   client.activate(KEY, 'secret-user');
-  assert.match(said[3][1], /called by `get` or `set`/);
-  assert.match(said[4][1], /`userStorageService.get` failed: out of order/);
+  const tell = (pattern) => said.filter(([, message]) => pattern.test(message)).length;
+  assert.ok(tell(/called by `get` or `set`/) >= 1);
+  assert.strictEqual(tell(/`userStorageService.get` failed: out of order/), 1, 'as long as it goes on');
   assert.strictEqual(steadfast.logging.getLogLevel(), steadfast.LogLevelEnum.ERROR);
   steadfast.setLogLevel(steadfast.LogLevelEnum.WARN);
   launch({ settingsFile, isDevelopmentMode: true }).activate('gone', 'secret-user');
-  assert.deepStrictEqual(said[5], [3, 'activate: no campaign has the key `gone`']);
+  assert.deepStrictEqual(said.at(-1), [3, 'activate: no campaign has the key `gone`']);
   const everything = [];
   launch({ settingsFile, isDevelopmentMode: true, logging: { logger: { log: (level, message) => everything.push([level, message]) } } }).activate(KEY, 'secret-user');
   await eventually(() => everything.length > 0);
