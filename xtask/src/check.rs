@@ -157,8 +157,8 @@ fn deny() -> Outcome {
     for folder in ["", "bindings/node"] {
         let config = run::root().join("deny.toml");
         let mut command = Command::new(program);
-        command.arg("--manifest-path").arg(run::root().join(folder).join("Cargo.toml"));
-        run(command.arg("check").arg("--config").arg(config).args(["bans", "licenses", "sources"]))?;
+        command.arg("--manifest-path").arg(run::root().join(folder).join("Cargo.toml")).arg("--config").arg(config);
+        run(command.args(["check", "bans", "licenses", "sources"]))?;
     }
     Ok(())
 }
