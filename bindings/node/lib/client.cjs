@@ -25,7 +25,10 @@ class Client {
   #accountId;
   #sdkKey;
   #isOptedOut = false;
-  #isFlushing = false;
+  #staysForStorage;
+  #staysForEvents;
+  #isStoring = false;
+  #isSending = false;
 
   constructor(config, log) {
     this.#config = config;
@@ -35,6 +38,8 @@ class Client {
     this.#accountId = accountId;
     this.#sdkKey = config.sdkKey || sdkKey;
     if (!config.isDevelopmentMode) this.#sink = addon.Sink.open(config.sink, config.flushCallback && this.#guarded('flushCallback', (error, batch) => config.flushCallback(error ? new Error(error) : null, batch)));
+    this.#staysForStorage = config.isLater || config.isServer;
+    this.#staysForEvents = this.#sink !== undefined && !config.hasBatches;
     if (config.isLater) {
       const later = service && new Later(service, log);
       this.#addon = later ? addon.PromisingClient.over(settings, options, this.#sink, later.get, later.set) : addon.PromisingClient.open(settings, options, this.#sink);
@@ -173,12 +178,12 @@ class Client {
       const line = JSON.stringify(call);
       if (!this.#isPromised(method)) {
         const text = this.#addon.call(line);
-        if (this.#config.isServer) this.#stayUntilStored();
+        this.#stay();
         return this.#result(method, call, text);
       }
       const [text, delivered] = this.#addon.deliver(line);
       const result = this.#result(method, call, text);
-      if (this.#config.isServer) this.#stayUntilStored();
+      this.#stay();
       return delivered ? delivered.then((wrong) => this.#delivered(method, wrong, result)) : Promise.resolve(result);
     } catch (error) {
       this.#log.error(`${method}: ${messageOf(error)}`);
@@ -197,7 +202,7 @@ class Client {
       this.#log.error(`${method}: ${messageOf(error)}`);
       return failure;
     } finally {
-      this.#stayUntilStored();
+      this.#stay();
     }
   }
 
@@ -236,7 +241,9 @@ class Client {
     try {
       this.#mustNotBeInside(method);
       const text = this.#addon.decide(JSON.stringify(call), isExplained);
-      return this.#config.isLater ? text.then(read).catch(failed).finally(() => this.#stayUntilStored()) : read(text);
+      if (this.#config.isLater) return text.then(read).catch(failed).finally(() => this.#stay());
+      this.#stay();
+      return read(text);
     } catch (error) {
       return this.#config.isLater ? Promise.resolve(failed(error)) : failed(error);
     }
@@ -263,13 +270,21 @@ class Client {
     if (this.#here && this.#here.isInside) throw new Error(`it was called by \`get\` or \`set\` of the storage, which \`${method}\` would wait for`);
   }
 
-  /** The process does not end before what was decided is stored, or cannot be. */
-  #stayUntilStored() {
-    if (this.#isFlushing) return;
-    this.#isFlushing = true;
-    this.#addon.flush(END).catch(() => {}).finally(() => {
-      this.#isFlushing = false;
-    });
+  /** The process does not end before what was decided is stored and its event is there, or cannot be. */
+  #stay() {
+    if (this.#staysForStorage && !this.#isStoring) {
+      this.#isStoring = true;
+      this.#addon.flush(END).catch(() => {}).finally(() => {
+        this.#isStoring = false;
+      });
+    }
+    // Events in batches wait for more; a flush would send them.
+    if (this.#staysForEvents && !this.#isSending) {
+      this.#isSending = true;
+      this.#sink.flush(END).catch(() => {}).finally(() => {
+        this.#isSending = false;
+      });
+    }
   }
 }
 
