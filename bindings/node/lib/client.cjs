@@ -34,6 +34,7 @@ class Client {
     this.#config = config;
     this.#log = log;
     const { settings, options, service } = config;
+    this.#warnOf(settings);
     const { accountId, sdkKey } = JSON.parse(settings);
     this.#accountId = accountId;
     this.#sdkKey = config.sdkKey || sdkKey;
@@ -147,12 +148,18 @@ class Client {
     try {
       const { service, proxyUrl } = this.#config;
       const settings = await getSettingsFile(accountId || this.#accountId, sdkKey || this.#sdkKey, service, { proxyUrl });
-      this.#addon.updateSettings(JSON.stringify(settings));
+      const text = JSON.stringify(settings);
+      this.#warnOf(text);
+      this.#addon.updateSettings(text);
       return settings;
     } catch (error) {
       this.#log.error(`the settings in force stay: ${messageOf(error)}`);
       throw error;
     }
+  }
+
+  #warnOf(settings) {
+    for (const problem of addon.checkSettings(settings)) this.#log.warn(`settings: ${problem}`);
   }
 
   #isPromised(method) {

@@ -182,10 +182,11 @@ impl BlockingClient {
         })
     }
 
-    /// How many writes the storage could not keep since this was asked last, in words, or an empty text.
+    /// How many writes the storage could not keep since this was asked last, in words, or an empty text. What is kept until
+    /// it can is no failure: `flush` waits for that.
     #[napi]
     pub fn unkept(&self) -> String {
-        self.unkept.told()
+        if self.write_behind.is_some() { String::new() } else { self.unkept.told() }
     }
 
     /// Waits until the storage has answered to what was handed over, so many milliseconds at most; what is wrong, or an empty

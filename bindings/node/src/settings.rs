@@ -17,11 +17,12 @@ pub async fn fetch_settings(account: String, sdk_key: String, server: Option<Str
     source.fetch_text().await.map(|(_, text)| text).map_err(refused)
 }
 
-/// Throws where a text is no settings, and says what is wrong with it.
+/// What is wrong in settings that can be used all the same: a campaign that is broken spoils only itself.
 ///
 /// # Errors
-/// When it is none.
+/// When a text is no settings.
 #[napi]
-pub fn check_settings(text: String) -> Result<()> {
-    Options::settings(&text).map(drop)
+pub fn check_settings(text: String) -> Result<Vec<String>> {
+    let settings = Options::settings(&text)?;
+    Ok(settings.problems().iter().map(|problem| format!("{}: {}", problem.path, problem.message)).collect())
 }

@@ -196,7 +196,7 @@ test('a configuration that is wrong says all that is wrong with it', () => {
   const wrong = (config, ...patterns) => assert.throws(() => launch(config), (error) => patterns.every((pattern) => pattern.test(error.message)) || assert.fail(error.message));
   wrong(undefined, /takes an object/);
   wrong({}, /`settingsFile` is missing/);
-  wrong({ settingsFile: '{' }, /JSON/);
+  wrong({ settingsFile: '{' }, /the settings file ends too early/);
   wrong({ settingsFile: {} }, /accountId|campaigns/);
   wrong(
     { settingsFile, isDevelopmentMode: null, shouldTrackReturningUser: 1, goalTypeToTrack: 'SOME', logging: { level: 5, logger: {} }, pollingInterval: 1_000 },
@@ -210,6 +210,9 @@ test('a configuration that is wrong says all that is wrong with it', () => {
   wrong({ settingsFile, storage: 'redis://user:secret@' }, /^(?!.*secret)/);
   wrong({ settingsFile, activation: 'sometimes' }, /`required` or `optional`/);
   const said = [];
-  launch({ settingsFile, isDevelopmentMode: true, userStorageservice: {}, logging: quiet(said) });
+  const odd = changed((settings) => { settings.campaigns[0].variations[0].weight = -1; });
+  const client = launch({ settingsFile: odd, isDevelopmentMode: true, userStorageservice: {}, logging: quiet(said) });
   assert.match(said[0][1], /`userStorageservice` is not an option/);
+  assert.match(said[1][1], /settings: .*weight/);
+  assert.strictEqual(client.activate(KEY, 'Ashley'), null);
 });
