@@ -3,6 +3,7 @@
 // (`crates/steadfast/src/line`).
 
 const addon = require('./addon.cjs');
+const { lineOf } = require('./line.cjs');
 const { messageOf, within } = require('./promises.cjs');
 const { getSettingsFile } = require('./settings.cjs');
 const { Here, Later, storedBy } = require('./storage.cjs');
@@ -182,7 +183,7 @@ class Client {
     if (this.#config.isLater) return this.#awaited(method, call, failure);
     try {
       this.#mustNotBeInside(method);
-      const line = JSON.stringify(call);
+      const line = lineOf(call);
       if (!this.#isPromised(method)) {
         const text = this.#addon.call(line);
         this.#stay();
@@ -201,7 +202,7 @@ class Client {
   async #awaited(method, call, failure) {
     try {
       const waits = !this.#config.isAsync && this.#isPromised(method) && this.#sink;
-      const line = JSON.stringify(call);
+      const line = lineOf(call);
       if (!waits) return this.#result(method, call, await this.#addon.call(line));
       const [text, wrong] = await this.#addon.deliver(line, this.#sink);
       return this.#delivered(method, wrong, this.#result(method, call, text));
@@ -247,7 +248,7 @@ class Client {
     const isExplained = method === 'explain';
     try {
       this.#mustNotBeInside(method);
-      const text = this.#addon.decide(JSON.stringify(call), isExplained);
+      const text = this.#addon.decide(lineOf(call), isExplained);
       if (this.#config.isLater) return text.then(read).catch(failed).finally(() => this.#stay());
       this.#stay();
       return read(text);

@@ -1,0 +1,69 @@
+'use strict';
+// What programs pass by mistake: the answers are those of the official package, and nothing is thrown.
+
+const assert = require('node:assert');
+const test = require('node:test');
+const official = require('vwo-node-sdk');
+
+const steadfast = require('..');
+const { settingsFile } = require('../examples/document-values.cjs');
+
+const KEY = 'checkout-button';
+const cyclic = {};
+cyclic.itself = cyclic;
+const vars = (customVariables) => (client) => client.activate(KEY, 'A', { customVariables });
+const tracked = (specifier, options) => (client) => client.track(specifier, 'A', 'bought', options);
+
+const CALLS = {
+  'a large number': vars({ x: 1n }),
+  'an object that holds itself': vars({ x: cyclic, y: [cyclic, { z: 1n }] }),
+  'a getter that throws': (client) => client.activate(KEY, 'A', { get customVariables() { throw new Error('x'); } }),
+  'a prototype': vars(JSON.parse('{"__proto__":{"a":1}}')),
+  'half a character': (client) => client.activate(KEY, '\ud800'),
+  'nothing at all': (client) => client.activate(),
+  numbers: (client) => client.activate(1, 2),
+  'options that are null': (client) => client.activate(KEY, 'A', null),
+  'options that are a list': (client) => client.activate(KEY, 'A', []),
+  'options that are a text': (client) => client.activate(KEY, 'A', 'x'),
+  'options that are a number': (client) => client.activate(KEY, 'A', 5),
+  'options that are a function': (client) => client.activate(KEY, 'A', () => 1),
+  'variables that are null': vars(null),
+  'variables that are not there': vars(undefined),
+  'variables that are a function': vars(() => 1),
+  'variables that are a map': vars(new Map([['a', 1]])),
+  'a date': vars({ date: new Date() }),
+  'a flag that is a text': (client) => client.activate(KEY, 'A', { shouldTrackReturningUser: 'yes' }),
+  'a flag that is null': (client) => client.activate(KEY, 'A', { shouldTrackReturningUser: null }),
+  'no campaign': tracked(undefined),
+  'null for all campaigns': tracked(null),
+  'an empty list of campaigns': tracked([]),
+  'a number for a campaign': tracked(5),
+  'an object for a campaign': tracked({}),
+  'an empty text for a campaign': tracked(''),
+  'a list with anything': tracked([KEY, null, 5]),
+  'a revenue that is no number': tracked(KEY, { revenueValue: NaN }),
+  'a type of goals that is null': tracked(KEY, { goalTypeToTrack: null }),
+  'a push of nothing': (client) => client.push(),
+  'a push of one': (client) => client.push('a'),
+  'a push of four': (client) => client.push('a', 'b', 'A', 'x'),
+  'an empty map': (client) => client.push({}, 'A'),
+  'a map that is not there': (client) => client.push(undefined, 'A'),
+  'a map that is null': (client) => client.push(null, 'A'),
+  'a map that is a list': (client) => client.push(['a'], 'A'),
+  'a map of anything': (client) => client.push({ a: 1, b: true, c: { d: 1 } }, 'A'),
+  'a value that is a number': (client) => client.push('a', 5, 'A'),
+  'a value that is too long': (client) => client.push('a', 'x'.repeat(256), 'A'),
+};
+
+test('what is passed by mistake is answered as by the official package', () => {
+  const { log, info } = console;
+  console.log = console.info = () => {};
+  const [theirs, ours] = [official, steadfast].map((sdk) => sdk.launch({ settingsFile: structuredClone(settingsFile), isDevelopmentMode: true, logging: { logger: { log() {} } } }));
+  Object.assign(console, { log, info });
+  for (const [name, call] of Object.entries(CALLS)) {
+    const expected = call(theirs);
+    // Only development mode adds this mark.
+    if (expected !== null && typeof expected === 'object') delete expected.isDevelopmentMode;
+    assert.deepStrictEqual(call(ours), expected, name);
+  }
+});
