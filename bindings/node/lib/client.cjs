@@ -6,7 +6,7 @@ const addon = require('./addon.cjs');
 const { lineOf } = require('./line.cjs');
 const { messageOf, within } = require('./promises.cjs');
 const { getSettingsFile } = require('./settings.cjs');
-const { Here, Later, storedBy } = require('./storage.cjs');
+const { Here, Later } = require('./storage.cjs');
 
 /** Whoever waits for what was handed over waits a minute, unless told otherwise. */
 const FLUSH = 60_000;
@@ -99,8 +99,9 @@ class Client {
   /** All that is stored for a user: pass it as `userStorageData`, and no call about them asks the storage. */
   async stored(userId) {
     if (typeof userId !== 'string' || userId === '') throw new TypeError('`stored` takes the id of a user');
+    this.#mustNotBeInside('stored');
     const records = this.#here
-      ? await within(END, storedBy(this.#config.service, userId, this.#addon.campaigns()))
+      ? await within(END, this.#here.stored(userId, this.#addon.campaigns()))
       : JSON.parse(await this.#addon.stored(userId));
     return { all: records };
   }

@@ -23,6 +23,17 @@ function tamed() {
   };
 }
 
+/** A value as JSON. */
+function jsonOf(value) {
+  try {
+    return JSON.stringify(value);
+  } catch (error) {
+    // There is a number that is too large, or an object that holds itself; anything else is thrown again.
+    if (!(error instanceof TypeError)) throw error;
+    return JSON.stringify(value, tamed());
+  }
+}
+
 /** The line. */
 function lineOf(call) {
   const { options } = call;
@@ -31,13 +42,7 @@ function lineOf(call) {
     const odd = PLAIN.find((name) => isOdd(options[name]));
     if (odd) return lineOf({ ...call, options: { ...options, [odd]: kindOf(options[odd]) } });
   }
-  try {
-    return JSON.stringify(call);
-  } catch (error) {
-    // There is a number that is too large, or an object that holds itself; anything else is thrown again.
-    if (!(error instanceof TypeError)) throw error;
-    return JSON.stringify(call, tamed());
-  }
+  return jsonOf(call);
 }
 
-module.exports = { lineOf };
+module.exports = { jsonOf, lineOf };

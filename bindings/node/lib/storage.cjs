@@ -2,6 +2,7 @@
 // The caller's `userStorageService`, as text: whatever its `get` and `set` return, throw or reject, what the addon is told is
 // one of three. Nothing is stored: ''. It is: the record as JSON. That cannot be said: '!' and why.
 
+const { jsonOf } = require('./line.cjs');
 const { isThenable, messageOf, within } = require('./promises.cjs');
 
 /** So long may a `set` take before the next one of its place is called: a write as ours has it. */
@@ -17,7 +18,7 @@ function asText(value) {
   if (typeof value !== 'object' || Array.isArray(value)) return `!\`get\` returned ${Array.isArray(value) ? 'a list' : `a ${typeof value}`}, and no record`;
   // A storage may say so that there is nothing; the reference reads it like that, too.
   if (!value.variationName) return '';
-  return JSON.stringify(value);
+  return jsonOf(value) || '';
 }
 
 /** Says the first of several failures, and that they are over. */
@@ -100,6 +101,16 @@ class Here {
     }
   };
 
+  /** All that is stored for a user in these campaigns, whether `get` answers at once or with promises. */
+  async stored(user, campaigns) {
+    if (typeof this.#service.get !== 'function') return [];
+    const asked = this.#inside(() => campaigns.map((campaign) => this.#service.get(user, campaign)));
+    const answers = (await Promise.all(asked)).map(asText);
+    const wrong = answers.find((answer) => answer.startsWith('!'));
+    if (wrong) throw new Error(wrong.slice(1));
+    return answers.filter((answer) => answer !== '').map((answer) => JSON.parse(answer));
+  }
+
   /** How many promises of `set` were broken since this was asked last, in words, or an empty text. */
   unkept() {
     const broken = this.#broken;
@@ -172,13 +183,4 @@ class Later {
   };
 }
 
-/** All that a service has stored for a user in these campaigns, whether it answers at once or with promises. */
-async function storedBy(service, user, campaigns) {
-  if (typeof service.get !== 'function') return [];
-  const answers = await Promise.all(campaigns.map(async (campaign) => asText(await service.get(user, campaign))));
-  const wrong = answers.find((answer) => answer.startsWith('!'));
-  if (wrong) throw new Error(wrong.slice(1));
-  return answers.filter((answer) => answer !== '').map((answer) => JSON.parse(answer));
-}
-
-module.exports = { Here, Later, storedBy };
+module.exports = { Here, Later };

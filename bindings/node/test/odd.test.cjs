@@ -67,3 +67,32 @@ test('what is passed by mistake is answered as by the official package', () => {
     assert.deepStrictEqual(call(ours), expected, name);
   }
 });
+
+test('a record may hold anything, and a storage may call its client', async () => {
+  const records = {
+    'a large number': { variationName: 'Variation-1', userId: 'A', campaignKey: KEY, id: 1n },
+    'a field called then': { variationName: 'Variation-1', userId: 'A', campaignKey: KEY, then: 5 },
+    'no JSON': { variationName: 'Variation-1', toJSON() {} },
+    'a proxy that throws': new Proxy({}, { get() { throw new Error('x'); } }),
+  };
+  const base = { settingsFile, isDevelopmentMode: true, logging: { logger: { log() {} } } };
+  const names = Object.entries(records).map(([name, record]) => [name, steadfast.launch({ ...base, userStorageService: { get: () => record, set() {} } }).activate(KEY, 'A')]);
+  assert.deepStrictEqual(names, Object.keys(records).map((name, place) => [name, place < 2 ? 'Variation-1' : 'Control']));
+
+  const refused = [];
+  const other = steadfast.launch({ ...base, storage: 'memory:' });
+  const client = steadfast.launch({
+    ...base,
+    userStorageService: {
+      get(userId) {
+        refused.push(client.activate(KEY, userId), client.put({ userId, campaignKey: KEY, variationName: 'Control' }), client.explain(KEY, userId).reason);
+        client.stored(userId).catch((error) => refused.push(error.message));
+        assert.strictEqual(other.activate(KEY, userId), 'Control');
+      },
+      set() {},
+    },
+  });
+  assert.strictEqual(client.activate(KEY, 'A'), 'Control');
+  await new Promise(setImmediate);
+  assert.deepStrictEqual(refused, [null, false, 'mistake', 'it was called by `get` or `set` of the storage, which `stored` would wait for']);
+});
