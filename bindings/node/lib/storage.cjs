@@ -66,45 +66,46 @@ class Here {
   }
 
   /** `isWrite`: before something is written, where a promise is told as a `?`. */
-  get = (user, campaign, isWrite) => {
-    try {
-      if (typeof this.#service.get !== 'function') return '';
-      const value = this.#inside(() => this.#service.get(user, campaign));
-      if (isThenable(value)) {
-        // Nobody waits for it: what it comes to must not end the process.
-        Promise.resolve(value).then(() => {}, () => {});
-        if (isWrite) return '?';
-        if (!this.#isAdvised) this.#log.error(ADVICE);
-        this.#isAdvised = true;
-        return '!`get` returned a promise';
+  get = (user, campaign, isWrite) =>
+    this.#inside(() => {
+      try {
+        if (typeof this.#service.get !== 'function') return '';
+        const value = this.#service.get(user, campaign);
+        if (isThenable(value)) {
+          // Nobody waits for it: what it comes to must not end the process.
+          Promise.resolve(value).then(() => {}, () => {});
+          if (isWrite) return '?';
+          if (!this.#isAdvised) this.#log.error(ADVICE);
+          this.#isAdvised = true;
+          return '!`get` returned a promise';
+        }
+        const text = asText(value);
+        if (text.startsWith('!')) this.#reading.on(text.slice(1));
+        else this.#reading.over();
+        return text;
+      } catch (error) {
+        return `!${this.#reading.on(error)}`;
       }
-      const text = asText(value);
-      if (text.startsWith('!')) this.#reading.on(text.slice(1));
-      else this.#reading.over();
-      return text;
-    } catch (error) {
-      return `!${this.#reading.on(error)}`;
-    }
-  };
+    });
 
-  set = (text) => {
-    try {
-      if (typeof this.#service.set !== 'function') return '';
-      const record = JSON.parse(text);
-      const before = this.#pending.get(placeOf(record));
-      // What is under way may be slow, and must not come after this.
-      if (before) before.next = record;
-      else this.#begin(record);
-      return '';
-    } catch (error) {
-      return this.#writing.on(error);
-    }
-  };
+  set = (text) =>
+    this.#inside(() => {
+      try {
+        if (typeof this.#service.set !== 'function') return '';
+        const record = JSON.parse(text);
+        const before = this.#pending.get(placeOf(record));
+        // What is under way may be slow, and must not come after this.
+        if (before) before.next = record;
+        else this.#begin(record);
+        return '';
+      } catch (error) {
+        return this.#writing.on(error);
+      }
+    });
 
   /** All that is stored for a user in these campaigns, whether `get` answers at once or with promises. */
   async stored(user, campaigns) {
-    if (typeof this.#service.get !== 'function') return [];
-    const asked = this.#inside(() => campaigns.map((campaign) => this.#service.get(user, campaign)));
+    const asked = this.#inside(() => (typeof this.#service.get === 'function' ? campaigns : []).map((campaign) => this.#service.get(user, campaign)));
     const answers = (await Promise.all(asked)).map(asText);
     const wrong = answers.find((answer) => answer.startsWith('!'));
     if (wrong) throw new Error(wrong.slice(1));
@@ -123,17 +124,19 @@ class Here {
     while (this.#pending.size > 0) await Promise.all([...this.#pending.values()].map((pending) => pending.ended));
   }
 
+  /** Whatever is not ours, getters and loggers among it, runs in here. */
   #inside(call) {
+    const before = this.isInside;
     this.isInside = true;
     try {
       return call();
     } finally {
-      this.isInside = false;
+      this.isInside = before;
     }
   }
 
   #begin(record) {
-    const value = this.#inside(() => this.#service.set(record));
+    const value = this.#service.set(record);
     if (!isThenable(value)) return this.#writing.over();
     const place = placeOf(record);
     const pending = { next: undefined };

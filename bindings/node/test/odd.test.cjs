@@ -96,3 +96,21 @@ test('a record may hold anything, and a storage may call its client', async () =
   await new Promise(setImmediate);
   assert.deepStrictEqual(refused, [null, false, 'mistake', 'it was called by `get` or `set` of the storage, which `stored` would wait for']);
 });
+
+test('a getter or a logger that calls the client in the middle of a call is refused, and nothing hangs', () => {
+  const refused = [];
+  const call = () => void refused.push(client.activate(KEY, 'A'));
+  const service = {
+    get get() { call(); return () => ({ get variationName() { call(); throw new Error('x'); } }); },
+    get set() { call(); return () => { throw new Error('x'); }; },
+  };
+  let depth = 0;
+  const log = () => {
+    depth += 1;
+    if (depth < 3) call();
+    depth -= 1;
+  };
+  const client = steadfast.launch({ settingsFile, isDevelopmentMode: true, activation: 'optional', userStorageService: service, logging: { logger: { log } } });
+  assert.strictEqual(client.activate(KEY, 'A'), 'Control');
+  assert.ok(refused.length >= 4 && refused.every((name) => name === null), `${refused}`);
+});
