@@ -15,6 +15,22 @@ const END = 10_000;
 /** The answer begins so where there is more to be said than the result. */
 const MORE = '!'.charCodeAt(0);
 
+/**
+ * Calls what is not ours: what it throws is said, and costs nothing else (quirk Q-110). It must not know the client: what the
+ * addon holds would hold it for ever.
+ */
+const guarded = (log, name, call) => (...given) => {
+  try {
+    const value = call(...given);
+    if (value && typeof value.then === 'function') Promise.resolve(value).catch((error) => log.error(`\`${name}\` rejected: ${messageOf(error)}`));
+  } catch (error) {
+    log.error(`\`${name}\` threw: ${messageOf(error)}`);
+  }
+};
+
+/** `flushCallback` is told of an error as an error. */
+const flushed = (log, callback) => callback && guarded(log, 'flushCallback', (error, batch) => callback(error ? new Error(error) : null, batch));
+
 class Client {
   #config;
   #log;
@@ -39,7 +55,7 @@ class Client {
     const { accountId, sdkKey } = JSON.parse(settings);
     this.#accountId = accountId;
     this.#sdkKey = config.sdkKey || sdkKey;
-    if (!config.isDevelopmentMode) this.#sink = addon.Sink.open(config.sink, config.flushCallback && this.#guarded('flushCallback', (error, batch) => config.flushCallback(error ? new Error(error) : null, batch)));
+    if (!config.isDevelopmentMode) this.#sink = addon.Sink.open(config.sink, flushed(log, config.flushCallback));
     this.#staysForStorage = config.isLater || config.isServer;
     this.#staysForEvents = this.#sink !== undefined && !config.hasBatches;
     if (config.isLater) {
@@ -81,7 +97,7 @@ class Client {
     const call = given.length === 2
       ? { op: 'push', customDimensionMap: first === undefined ? null : first, userId: second }
       : { op: 'push', tagKey: first, tagValue: second, userId: third };
-    if (given.length === 2 || given.length === 3) return this.#call('push', call, false);
+    if (given.length === 2 || given.length === 3) return this.#call('push', call, this.#isOptedOut ? null : false);
     this.#log.error('`push` takes a key, a value and a user id, or a map and a user id');
     return this.#isPromised('push') ? Promise.resolve(false) : false;
   }
@@ -168,19 +184,9 @@ class Client {
     return Boolean(this.#config.promises[method] || this.#config.promises.all);
   }
 
-  /** Calls what is not ours: what it throws is said, and costs nothing else (quirk Q-110). */
-  #guarded(name, call) {
-    return (...given) => {
-      try {
-        const value = call(...given);
-        if (value && typeof value.then === 'function') Promise.resolve(value).catch((error) => this.#log.error(`\`${name}\` rejected: ${messageOf(error)}`));
-      } catch (error) {
-        this.#log.error(`\`${name}\` threw: ${messageOf(error)}`);
-      }
-    };
-  }
-
   #call(method, call, failure) {
+    // Nobody takes part any more (spec API-70).
+    if (this.#isOptedOut) return this.#config.isLater || this.#isPromised(method) ? Promise.resolve(failure) : failure;
     if (this.#config.isLater) return this.#awaited(method, call, failure);
     try {
       this.#mustNotBeInside(method);
@@ -232,7 +238,7 @@ class Client {
   /** Shows decisions to `integrations`, with what was passed as it was passed (spec API-91). */
   #show(call, decisions) {
     const { customVariables, variationTargetingVariables = {} } = call.options || {};
-    for (const properties of decisions) this.#guarded('integrations.callback', this.#config.callback)({ goalIdentifier: undefined, ...properties, customVariables, variationTargetingVariables });
+    for (const properties of decisions) guarded(this.#log, 'integrations.callback', this.#config.callback)({ goalIdentifier: undefined, ...properties, customVariables, variationTargetingVariables });
   }
 
   #decide(method, call) {

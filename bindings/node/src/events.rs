@@ -4,11 +4,12 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use napi::Status;
-use napi::bindgen_prelude::{FnArgs, Function, Result};
+use napi::bindgen_prelude::{Env, FnArgs, Function, PromiseRaw, Result};
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi_derive::napi;
 use steadfast::event::{Batching, Collector, Delivery, Spool};
 
+use crate::blocking::told;
 use crate::options::endpoint;
 use crate::refused;
 
@@ -74,9 +75,12 @@ impl Sink {
     }
 
     /// Sends what waits, and waits for it, so many milliseconds at most: what is wrong, or an empty text.
+    ///
+    /// # Errors
+    /// Never: the promise is kept.
     #[napi]
-    pub async fn flush(&self, milliseconds: u32) -> String {
-        let flushed = self.0.flush(Duration::from_millis(milliseconds.into())).await;
-        flushed.map_or_else(|error| error.to_string(), |()| String::new())
+    pub fn flush<'env>(&self, env: &'env Env, milliseconds: u32) -> Result<PromiseRaw<'env, String>> {
+        let (collector, deadline) = (self.collector(), Duration::from_millis(milliseconds.into()));
+        env.spawn_future(async move { Ok(told(&collector.flush(deadline).await)) })
     }
 }

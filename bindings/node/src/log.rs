@@ -18,8 +18,8 @@ const WAITING: usize = 1_000;
 
 type Say = ThreadsafeFunction<FnArgs<(u8, String)>, (), FnArgs<(u8, String)>, Status, false, true, WAITING>;
 
-/// Who is told: the one that asked last. It does not keep the process from ending.
-static TOLD: Mutex<Option<Say>> = Mutex::new(None);
+/// Who is told: the last one whose program, or worker, is there. It does not keep the process from ending.
+static TOLD: Mutex<Vec<Say>> = Mutex::new(Vec::new());
 
 /// From which of the official SDK's levels on: 1 debug, 2 info, 3 warning, 4 error.
 static LEVEL: AtomicU8 = AtomicU8::new(4);
@@ -31,7 +31,7 @@ static LEVEL: AtomicU8 = AtomicU8::new(4);
 #[napi]
 pub fn log_to(say: Function<FnArgs<(u8, String)>, ()>) -> Result<()> {
     let say = say.build_threadsafe_function().weak::<true>().max_queue_size::<WAITING>().build()?;
-    *TOLD.lock().unwrap_or_else(PoisonError::into_inner) = Some(say);
+    TOLD.lock().unwrap_or_else(PoisonError::into_inner).push(say);
     // Where it was asked before there is one, which does the same.
     let _ = tracing::subscriber::set_global_default(Forward);
     Ok(())
@@ -66,8 +66,14 @@ impl Subscriber for Forward {
         let mut line = Sentence::default();
         event.record(&mut line);
         let line = format!("{}{}", line.message, line.fields);
-        if let Some(say) = &*TOLD.lock().unwrap_or_else(PoisonError::into_inner) {
-            say.call((number(*event.metadata().level()), line).into(), ThreadsafeFunctionCallMode::NonBlocking);
+        let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(say) = told.last() {
+            let line = (number(*event.metadata().level()), line.clone()).into();
+            match say.call(line, ThreadsafeFunctionCallMode::NonBlocking) {
+                Status::Ok | Status::QueueFull => return,
+                // It has ended.
+                _ => drop(told.pop()),
+            }
         }
     }
 

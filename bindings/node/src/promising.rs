@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use napi::bindgen_prelude::{FnArgs, Function, Promise, Result, block_on, within_runtime_if_available};
+use napi::bindgen_prelude::{
+    Env, FnArgs, Function, Promise, PromiseRaw, Result, block_on, within_runtime_if_available,
+};
 use napi_derive::napi;
 use serde_json::Value;
 use steadfast::Client;
@@ -19,8 +21,10 @@ use crate::refused;
 use crate::storage::later::Later;
 use crate::storage::records;
 
-/// Answers with promises.
+/// Answers with promises. What a promise goes on with is its own: a worker that ends takes the client with it, whatever is under
+/// way.
 #[napi]
+#[derive(Clone)]
 pub struct PromisingClient {
     client: Arc<Client>,
     /// What keeps writes until the storage has them.
@@ -83,7 +87,12 @@ impl PromisingClient {
     /// # Errors
     /// When it is no call of the line format.
     #[napi]
-    pub async fn call(&self, call: String) -> Result<String> {
+    pub fn call<'env>(&self, env: &'env Env, call: String) -> Result<PromiseRaw<'env, String>> {
+        let this = self.clone();
+        env.spawn_future(async move { this.call_now(call).await })
+    }
+
+    async fn call_now(&self, call: String) -> Result<String> {
         let line = Line::parse(&call).map_err(refused)?;
         let (answer, decisions) = self.shown(line::run_async(&line, &self.client)).await;
         Ok(text(&answer, &decisions))
@@ -94,9 +103,17 @@ impl PromisingClient {
     /// # Errors
     /// When it is no call of the line format.
     #[napi]
-    pub async fn deliver(&self, call: String, sink: &Sink) -> Result<(String, String)> {
-        let (answer, delivered) = sink.collector().delivered(DELIVERY, self.call(call)).await;
-        Ok((answer?, told(&delivered)))
+    pub fn deliver<'env>(
+        &self,
+        env: &'env Env,
+        call: String,
+        sink: &Sink,
+    ) -> Result<PromiseRaw<'env, (String, String)>> {
+        let (this, collector) = (self.clone(), sink.collector());
+        env.spawn_future(async move {
+            let (answer, delivered) = collector.delivered(DELIVERY, this.call_now(call)).await;
+            Ok((answer?, told(&delivered)))
+        })
     }
 
     /// A decision with its reasons, made or only explained: see `answer.rs`.
@@ -104,7 +121,12 @@ impl PromisingClient {
     /// # Errors
     /// When it is no call of the line format.
     #[napi]
-    pub async fn decide(&self, call: String, explain: bool) -> Result<String> {
+    pub fn decide<'env>(&self, env: &'env Env, call: String, explain: bool) -> Result<PromiseRaw<'env, String>> {
+        let this = self.clone();
+        env.spawn_future(async move { this.decide_now(call, explain).await })
+    }
+
+    async fn decide_now(&self, call: String, explain: bool) -> Result<String> {
         let line = Line::parse(&call).map_err(refused)?;
         let asked = match asked(&line) {
             Ok(asked) => asked,
@@ -123,7 +145,12 @@ impl PromisingClient {
     /// # Errors
     /// When the storage cannot say.
     #[napi]
-    pub async fn stored(&self, user: String) -> Result<String> {
+    pub fn stored<'env>(&self, env: &'env Env, user: String) -> Result<PromiseRaw<'env, String>> {
+        let this = self.clone();
+        env.spawn_future(async move { this.stored_now(user).await })
+    }
+
+    async fn stored_now(&self, user: String) -> Result<String> {
         self.client.stored(&user).await.map(|data| records(&data)).map_err(refused)
     }
 
@@ -137,7 +164,12 @@ impl PromisingClient {
     /// Waits until the storage has answered to what was handed over, so many milliseconds at most; what is wrong, or an empty
     /// text.
     #[napi]
-    pub async fn flush(&self, milliseconds: u32) -> String {
+    pub fn flush<'env>(&self, env: &'env Env, milliseconds: u32) -> Result<PromiseRaw<'env, String>> {
+        let this = self.clone();
+        env.spawn_future(async move { Ok(this.flush_now(milliseconds).await) })
+    }
+
+    async fn flush_now(&self, milliseconds: u32) -> String {
         let deadline = Duration::from_millis(milliseconds.into());
         let flushed = told(&self.client.flush(deadline).await);
         match &self.write_behind {
@@ -148,7 +180,12 @@ impl PromisingClient {
 
     /// The orderly end: the same, and what is left goes into the journal, if there is one.
     #[napi]
-    pub async fn close(&self, milliseconds: u32) -> String {
+    pub fn close<'env>(&self, env: &'env Env, milliseconds: u32) -> Result<PromiseRaw<'env, String>> {
+        let this = self.clone();
+        env.spawn_future(async move { Ok(this.close_now(milliseconds).await) })
+    }
+
+    async fn close_now(&self, milliseconds: u32) -> String {
         let deadline = Duration::from_millis(milliseconds.into());
         let flushed = told(&self.client.flush(deadline).await);
         match &self.write_behind {

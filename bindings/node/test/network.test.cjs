@@ -86,8 +86,12 @@ test('batches go when they are full or asked for, and say what became of them', 
   assert.strictEqual((await client.flushEvents()).status, false);
   await eventually(() => flushed.length === 3);
   assert.match(flushed[2][0].message, /400/);
-  client.setOptOut();
+  assert.strictEqual(client.setOptOut(), true);
   assert.deepStrictEqual(await client.flushEvents(), { status: false, message: 'opted out' });
+  // As the official package has it.
+  const answers = [client.activate(KEY, 'A'), client.track(KEY, 'A', 'bought'), client.push('a', 'b', 'A'), client.push('a'), client.isFeatureEnabled(KEY, 'A'), client.getFeatureVariableValue(KEY, 'v', 'A')];
+  assert.deepStrictEqual(answers, [null, null, null, false, false, null]);
+  assert.strictEqual(client.decide(KEY, 'A').reason, 'opted_out');
   const inDevelopment = launch({ settingsFile, isDevelopmentMode: true, batchEvents, logging: quiet() });
   inDevelopment.activate(KEY, 'Ashley');
   assert.strictEqual((await inDevelopment.flushEvents()).status, false);
