@@ -30,6 +30,7 @@ export interface VWOGetSettingsFileExternalConfig {
 export function launch(config: VWOAsyncStorageLaunchConfig): vwoPromisingInstance;
 export function launch(config: VWOAsyncLaunchConfig): vwoAsyncInstance;
 export function launch(config: VWOLaunchConfig): vwoInstance;
+export function launch(config: VWOAnyLaunchConfig): vwoAsyncInstance;
 
 /** The logger of all clients that are launched without one of their own; without one, the console. */
 export function setLogger(logger?: VWOLog): void;
@@ -121,14 +122,14 @@ export interface vwoInstance
   put(record: VWOUserStorageRecord): boolean;
 }
 
-/** A client all of whose decisions are promises (`asyncStorageConfig`). */
+/** A client all of whose decisions are promises (`asyncStorageConfig`); a push is one where `returnPromiseFor` names it. */
 export interface vwoPromisingInstance
   extends Instance<
     Promise<string | null>,
     Promise<Record<string, boolean> | null>,
     Promise<boolean>,
     Promise<VWOVariableValue>,
-    Promise<PushResult>,
+    PushResult | Promise<PushResult>,
     boolean | Promise<boolean>
   > {
   decide(campaignKey: string, userId: string, options?: VWOApiOptions): Promise<Decision>;
@@ -272,6 +273,12 @@ export interface VWOAsyncStorageLaunchConfig extends VWOBaseLaunchConfig {
 export interface VWOAsyncLaunchConfig extends VWOBaseLaunchConfig {
   asyncStorageConfig?: undefined;
   returnPromiseFor: VWOAsyncConfig;
+}
+
+/** For programs that choose when they run: await whatever a call answers with. */
+export interface VWOAnyLaunchConfig extends VWOBaseLaunchConfig {
+  asyncStorageConfig?: Record<string, any> | undefined;
+  returnPromiseFor?: VWOAsyncConfig | undefined;
 }
 
 /** A storage that is built in. Times are in milliseconds. */

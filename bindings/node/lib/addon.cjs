@@ -7,13 +7,17 @@ const { join } = require('node:path');
 const platforms = require('../platforms.json');
 
 /** Alpine and its like have another C library, for which there is no package. */
-const libc = () => (process.platform !== 'linux' || process.report.getReport().header.glibcVersionRuntime ? '' : '-musl');
+function libc() {
+  if (process.platform !== 'linux') return '';
+  process.report.excludeNetwork = true;
+  return process.report.getReport().header.glibcVersionRuntime ? '' : '-musl';
+}
 
-const name = `${process.platform}-${process.arch}${libc()}`;
 const builtHere = join(__dirname, '..', 'steadfast.node');
 
 function load() {
   if (existsSync(builtHere)) return require(builtHere);
+  const name = `${process.platform}-${process.arch}${libc()}`;
   if (!platforms[name]) {
     throw new Error(`steadfast-node is not built for ${name} (it is for ${Object.keys(platforms).join(', ')}): build it here, with \`npm run build\` in bindings/node of its sources`);
   }

@@ -15,6 +15,20 @@ const END = 10_000;
 /** The answer begins so where there is more to be said than the result. */
 const MORE = '!'.charCodeAt(0);
 
+/** A time in whole milliseconds, as the addon takes it. */
+const timeOf = (milliseconds) => Math.min(Math.max(Math.trunc(Number(milliseconds)) || 0, 0), 2 ** 31);
+
+/** What a storage of this process has not got when the process is ended, it is given so long to get. */
+const DRAIN = 2_000;
+const draining = new Set();
+const forgotten = new FinalizationRegistry((reference) => draining.delete(reference));
+process.on('exit', () => {
+  for (const reference of draining) {
+    const client = reference.deref();
+    if (client) client.drain(DRAIN);
+  }
+});
+
 /**
  * Calls what is not ours: what it throws is said, and costs nothing else (quirk Q-110). It must not know the client: what the
  * addon holds would hold it for ever.
@@ -65,6 +79,13 @@ class Client {
       this.#here = service && new Here(service, log);
       this.#addon = this.#here ? addon.BlockingClient.over(settings, options, this.#sink, this.#here.get, this.#here.set) : addon.BlockingClient.open(settings, options, this.#sink);
     }
+    if (options.storage && !config.isServer) {
+      const reference = new WeakRef(this.#addon);
+      draining.add(reference);
+      forgotten.register(this.#addon, reference);
+    }
+    // Whoever wraps a client, or takes a method out of it, calls it with another `this`.
+    for (const name of Object.getOwnPropertyNames(Client.prototype)) if (name !== 'constructor') this[name] = this[name].bind(this);
   }
 
   activate(campaignKey, userId, options) {
@@ -129,9 +150,10 @@ class Client {
 
   /** Waits until the storage has what was decided; whether it has, within the time. */
   async flushStorage(milliseconds = FLUSH) {
-    const unanswered = await this.#addon.flush(milliseconds);
-    if (!unanswered && this.#here) await this.#here.idle();
-    const wrong = unanswered || this.#addon.unkept() || (this.#here ? this.#here.unkept() : '');
+    const time = timeOf(milliseconds);
+    const unanswered = await this.#addon.flush(time);
+    const waited = !unanswered && this.#here ? await this.#here.idle(time) : '';
+    const wrong = unanswered || waited || this.#addon.unkept() || (this.#here ? this.#here.unkept() : '');
     return wrong ? { status: false, message: wrong } : { status: true, message: 'the storage has everything' };
   }
 
@@ -145,10 +167,10 @@ class Client {
 
   /** The orderly end: the storage has what was decided, and the collector the events, as far as that goes within the time. */
   async close(milliseconds = FLUSH) {
-    const wrong = await this.#addon.close(milliseconds);
-    if (this.#here) await this.#here.idle();
+    const time = timeOf(milliseconds);
+    const wrong = (await this.#addon.close(time)) || (this.#here ? await this.#here.idle(time) : '');
     const unkept = this.#addon.unkept() || (this.#here ? this.#here.unkept() : '');
-    const unsent = this.#sink ? await this.#sink.flush(milliseconds) : '';
+    const unsent = this.#sink ? await this.#sink.flush(time) : '';
     return wrong || unkept || unsent ? { status: false, message: [wrong, unkept, unsent].filter(Boolean).join('; ') } : { status: true, message: 'everything is where it should be' };
   }
 
@@ -186,11 +208,17 @@ class Client {
 
   #call(method, call, failure) {
     // Nobody takes part any more (spec API-70).
-    if (this.#isOptedOut) return this.#config.isLater || this.#isPromised(method) ? Promise.resolve(failure) : failure;
-    if (this.#config.isLater) return this.#awaited(method, call, failure);
+    if (this.#isOptedOut) return (this.#config.isLater && method !== 'push') || this.#isPromised(method) ? Promise.resolve(failure) : failure;
+    const waits = this.#config.isLater && (method !== 'push' || this.#isPromised('push'));
+    if (waits) return this.#awaited(method, call, failure);
     try {
       this.#mustNotBeInside(method);
       const line = lineOf(call);
+      if (this.#config.isLater) {
+        const text = this.#addon.push(line);
+        this.#stay();
+        return this.#result(method, call, text);
+      }
       if (!this.#isPromised(method)) {
         const text = this.#addon.call(line);
         this.#stay();
@@ -237,8 +265,12 @@ class Client {
 
   /** Shows decisions to `integrations`, with what was passed as it was passed (spec API-91). */
   #show(call, decisions) {
-    const { customVariables, variationTargetingVariables = {} } = call.options || {};
-    for (const properties of decisions) guarded(this.#log, 'integrations.callback', this.#config.callback)({ goalIdentifier: undefined, ...properties, customVariables, variationTargetingVariables });
+    for (const properties of decisions) {
+      guarded(this.#log, 'integrations.callback', () => {
+        const { customVariables, variationTargetingVariables = {} } = call.options || {};
+        return this.#config.callback({ goalIdentifier: undefined, ...properties, customVariables, variationTargetingVariables });
+      })();
+    }
   }
 
   #decide(method, call) {

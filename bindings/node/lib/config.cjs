@@ -7,7 +7,9 @@ const MOST_EVENTS = 5_000;
 
 const isMap = (value) => value !== null && typeof value === 'object' && !Array.isArray(value);
 const isText = (value) => typeof value === 'string' && value !== '';
-const isAbove = (least) => (value) => typeof value === 'number' && value >= least && Number.isFinite(value);
+/** No time is as long: a hundred years, in milliseconds. */
+const LONGEST = 100 * 365 * 86_400_000;
+const isAbove = (least) => (value) => typeof value === 'number' && value >= least && value <= LONGEST;
 const isFlag = (value) => typeof value === 'boolean';
 const isFunction = (value) => typeof value === 'function';
 
@@ -49,16 +51,19 @@ const CONFIG = {
   eventSpool: [isText, 'the path of a folder'],
 };
 
-const shown = (value) => (isMap(value) ? 'an object' : Array.isArray(value) ? 'a list' : typeof value === 'function' ? 'a function' : JSON.stringify(value) ?? String(value));
+/** What is not repeated: it may be in a log next. */
+const SECRETS = ['sdkKey', 'pseudonymKey', 'url', 'storage'];
+
+const shown = (value) => (typeof value === 'bigint' ? `${value}n` : isMap(value) ? 'an object' : Array.isArray(value) ? 'a list' : typeof value === 'function' ? 'a function' : JSON.stringify(value) ?? String(value));
 
 /** Adds what is wrong with a map, and the names in it that nobody knows. */
 function check(map, rules, path, wrong, unknown) {
   for (const [name, value] of Object.entries(map)) {
-    const rule = rules[name];
+    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined;
     if (!rule) unknown.push(`${path}${name}`);
     // The official SDK takes what is falsy for absent in some places; undefined is absent in all.
     else if (value === undefined || ((name === 'goalTypeToTrack' || name === 'pollingInterval') && !value)) continue;
-    else if (!rule[0](value)) wrong.push(`\`${path}${name}\` is ${shown(value)}, expected ${rule[1]}`);
+    else if (!rule[0](value)) wrong.push(`\`${path}${name}\` is ${SECRETS.includes(name) ? `a ${typeof value}` : shown(value)}, expected ${rule[1]}`);
     else if (rule[2] && isMap(value)) check(value, rule[2], `${path}${name}.`, wrong, unknown);
   }
 }

@@ -10,11 +10,21 @@ const kindOf = (value) => Object.prototype.toString.call(value);
 const isOdd = (value) =>
   value !== undefined && value !== null && (typeof value === 'object' || typeof value === 'function') && !Array.isArray(value) && kindOf(value) !== '[object Object]';
 
-/** Numbers that JSON has no room for are texts, as they are to a segment; what holds itself ends there. */
+/** The options that are read. */
+const OPTIONS = [...PLAIN, 'shouldTrackReturningUser', 'goalTypeToTrack', 'revenueValue', 'eventProperties', 'userAgent', 'userIpAddress'];
+
+/** So JSON writes half a character, which texts of the addon cannot hold. */
+const HALF = '\\ud';
+
+/**
+ * Numbers that JSON has no room for are texts, as they are to a segment; what holds itself ends there; half a character is
+ * replaced, but in the id of a user, who would be another.
+ */
 function tamed() {
   const path = [];
-  return function replace(_, value) {
+  return function replace(name, value) {
     if (typeof value === 'bigint') return String(value);
+    if (typeof value === 'string') return name === 'userId' ? value : value.toWellFormed();
     if (typeof value !== 'object' || value === null) return value;
     while (path.length > 0 && path.at(-1) !== this) path.pop();
     if (path.includes(value)) return undefined;
@@ -25,24 +35,31 @@ function tamed() {
 
 /** A value as JSON. */
 function jsonOf(value) {
+  let text;
   try {
-    return JSON.stringify(value);
+    text = JSON.stringify(value);
   } catch (error) {
     // There is a number that is too large, or an object that holds itself; anything else is thrown again.
     if (!(error instanceof TypeError)) throw error;
     return JSON.stringify(value, tamed());
   }
+  return text !== undefined && text.includes(HALF) ? JSON.stringify(value, tamed()) : text;
 }
 
 /** The line. */
 function lineOf(call) {
   const { options } = call;
-  if (options !== undefined && options !== null) {
-    if (isOdd(options)) return lineOf({ ...call, options: kindOf(options) });
-    const odd = PLAIN.find((name) => isOdd(options[name]));
-    if (odd) return lineOf({ ...call, options: { ...options, [odd]: kindOf(options[odd]) } });
+  if (options === undefined || options === null) return jsonOf(call);
+  if (isOdd(options)) return jsonOf({ ...call, options: kindOf(options) });
+  const odd = PLAIN.find((name) => isOdd(options[name]));
+  if (odd) return lineOf({ ...call, options: { ...options, [odd]: kindOf(options[odd]) } });
+  try {
+    return jsonOf(call);
+  } catch (error) {
+    // Perhaps in an option that nobody reads.
+    if (typeof options !== 'object') throw error;
+    return jsonOf({ ...call, options: Object.fromEntries(OPTIONS.map((name) => [name, options[name]])) });
   }
-  return jsonOf(call);
 }
 
 module.exports = { jsonOf, lineOf };

@@ -12,11 +12,14 @@ function messageOf(error) {
   }
 }
 
-/** What a promise comes to, or an error after so many milliseconds. It does not keep the process from ending. */
-function within(milliseconds, promise) {
+/**
+ * What a promise comes to, or an error after so many milliseconds. Somebody awaits it, and the process goes on until then; or
+ * nobody does, and it may end.
+ */
+function within(milliseconds, promise, isAwaited = true) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`it took longer than ${milliseconds / 1000} s`)), milliseconds);
-    timer.unref();
+    if (!isAwaited) timer.unref();
     const settle = (how) => (value) => {
       clearTimeout(timer);
       how(value);

@@ -119,9 +119,17 @@ class Here {
     return broken > 0 ? `${broken} times \`set\` rejected, or took too long` : '';
   }
 
-  /** When all promises of `set` are kept, or given up. */
-  async idle() {
-    while (this.#pending.size > 0) await Promise.all([...this.#pending.values()].map((pending) => pending.ended));
+  /** Waits until all promises of `set` are kept, or given up; what is wrong after so many milliseconds, or an empty text. */
+  async idle(milliseconds) {
+    const all = async () => {
+      while (this.#pending.size > 0) await Promise.all([...this.#pending.values()].map((pending) => pending.ended));
+    };
+    try {
+      await within(milliseconds, all());
+      return '';
+    } catch (error) {
+      return `promises of \`set\` are not kept: ${messageOf(error)}`;
+    }
   }
 
   /** Whatever is not ours, getters and loggers among it, runs in here. */
@@ -144,7 +152,7 @@ class Here {
       this.#pending.delete(place);
       if (pending.next) this.set(JSON.stringify(pending.next));
     };
-    pending.ended = within(WRITE, value).then(() => this.#writing.over(), (error) => {
+    pending.ended = within(WRITE, value, false).then(() => this.#writing.over(), (error) => {
       this.#broken += 1;
       this.#writing.on(error);
     }).then(end);

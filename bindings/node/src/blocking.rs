@@ -212,6 +212,14 @@ impl BlockingClient {
         })
     }
 
+    /// Waits where it stands until the storage has what was handed over, so many milliseconds at most: at the end of the process
+    /// nothing else can be waited for.
+    #[napi]
+    pub fn drain(&self, milliseconds: u32) {
+        // What is left is lost, and nobody is there to be told.
+        let _ = self.client.flush(Duration::from_millis(milliseconds.into()));
+    }
+
     /// The keys of all campaigns of the settings in force.
     #[napi]
     pub fn campaigns(&self) -> Vec<String> {

@@ -54,7 +54,7 @@ impl Sink {
         if options.batch {
             let default = Batching::default();
             let events = options.events_per_request.and_then(|events| NonZeroUsize::new(events as usize));
-            let interval = options.request_time_interval.map(Duration::from_secs_f64);
+            let interval = options.request_time_interval.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
             delivery.batch = Some(Batching {
                 events: events.unwrap_or(default.events),
                 interval: interval.unwrap_or(default.interval),

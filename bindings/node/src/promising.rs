@@ -194,6 +194,23 @@ impl PromisingClient {
         }
     }
 
+    /// Waits where it stands until the storage has what was handed over, so many milliseconds at most: at the end of the process
+    /// nothing else can be waited for.
+    #[napi]
+    pub fn drain(&self, milliseconds: u32) {
+        // What is left is lost, and nobody is there to be told.
+        let _ = block_on(self.client.flush(Duration::from_millis(milliseconds.into())));
+    }
+
+    /// The answer to a push, which waits for nothing: see `answer.rs`.
+    ///
+    /// # Errors
+    /// When it is no call of the line format.
+    #[napi]
+    pub fn push(&self, call: String) -> Result<String> {
+        block_on(self.call_now(call))
+    }
+
     /// From now on decides under these settings.
     ///
     /// # Errors

@@ -198,3 +198,32 @@ test('who is not activated is known by `optional` alone', () => {
     assert.strictEqual(launch({ ...base(), storage: 'memory:', activation }).getVariationName(KEY, 'Ashley'), expected);
   }
 });
+
+test('what was decided outlives a process that is ended at once', { timeout: 60_000 }, async (context) => {
+  for (const isAsync of [false, true]) {
+    const storage = `embedded:${join(folder(context), 'assignments.redb')}`;
+    program(`
+      const { settingsFile } = require('./examples/document-values.cjs');
+      const client = require('.').launch({ settingsFile, isDevelopmentMode: true, storage: process.argv[1], ...(${isAsync} && { asyncStorageConfig: {} }) });
+      (async () => {
+        for (let number = 0; number < 100; number += 1) await client.activate('${KEY}', 'user ' + number);
+        process.exit(0);
+      })();
+    `, storage);
+    const client = launch({ ...base(), storage });
+    for (let number = 0; number < 100; number += 1) assert.strictEqual((await client.stored(`user ${number}`)).all.length, 1, `${number} ${isAsync}`);
+  }
+});
+
+test('a storage that never settles is waited for as long as was said', { timeout: 60_000 }, () => {
+  const said = program(`
+    const { settingsFile } = require('./examples/document-values.cjs');
+    const client = require('.').launch({ settingsFile, isDevelopmentMode: true, userStorageService: { get() {}, set: () => new Promise(() => {}) }, logging: { logger: { log() {} } } });
+    client.activate('${KEY}', 'Ashley');
+    (async () => {
+      const start = Date.now();
+      console.log((await client.flushStorage('200')).status, (await client.close(200)).status, Date.now() - start < 5000);
+    })();
+  `);
+  assert.strictEqual(said.trim(), 'false false true');
+});

@@ -212,6 +212,11 @@ test('a configuration that is wrong says all that is wrong with it', () => {
   wrong({ settingsFile, storage: { lookUp: -1 } }, /storage.lookUp/, /storage.url/);
   wrong({ settingsFile, storage: 'memory:', userStorageService: {} }, /two storages/);
   wrong({ settingsFile, storage: 'redis://user:secret@' }, /^(?!.*secret)/);
+  wrong({ settingsFile, batchEvents: { requestTimeInterval: 2e19 } }, /requestTimeInterval/);
+  wrong({ settingsFile, pollingInterval: 1e300, sdkKey: 'demo' }, /pollingInterval/);
+  wrong({ settingsFile, sdkKey: 987654 }, /`sdkKey` is a number/, /^(?!.*987654)/);
+  wrong({ settingsFile, isDevelopmentMode: 1n }, /`isDevelopmentMode` is 1n/);
+  launch({ settingsFile, isDevelopmentMode: true, constructor: 1, logging: { toString() {}, level: 4 } });
   wrong({ settingsFile, activation: 'sometimes' }, /`required` or `optional`/);
   const said = [];
   const odd = changed((settings) => { settings.campaigns[0].variations[0].weight = -1; });

@@ -19,6 +19,8 @@ const CALLS = {
   'an object that holds itself': vars({ x: cyclic, y: [cyclic, { z: 1n }] }),
   'a getter that throws': (client) => client.activate(KEY, 'A', { get customVariables() { throw new Error('x'); } }),
   'a prototype': vars(JSON.parse('{"__proto__":{"a":1}}')),
+  'half a character in a variable': (client) => client.activate(KEY, 'A', { customVariables: { x: 'x\ud83d' }, unread: 'y\ud83d' }),
+  'an option that nobody reads and that throws': (client) => client.activate(KEY, 'A', Object.defineProperty({}, 'unread', { enumerable: true, get() { throw new Error('x'); } })),
   'half a character': (client) => client.activate(KEY, '\ud800'),
   'nothing at all': (client) => client.activate(),
   numbers: (client) => client.activate(1, 2),
@@ -71,13 +73,14 @@ test('what is passed by mistake is answered as by the official package', () => {
 test('a record may hold anything, and a storage may call its client', async () => {
   const records = {
     'a large number': { variationName: 'Variation-1', userId: 'A', campaignKey: KEY, id: 1n },
+    'half a character': { variationName: 'Variation-1', userId: 'A', campaignKey: KEY, note: 'x\ud83d' },
     'a field called then': { variationName: 'Variation-1', userId: 'A', campaignKey: KEY, then: 5 },
     'no JSON': { variationName: 'Variation-1', toJSON() {} },
     'a proxy that throws': new Proxy({}, { get() { throw new Error('x'); } }),
   };
   const base = { settingsFile, isDevelopmentMode: true, logging: { logger: { log() {} } } };
   const names = Object.entries(records).map(([name, record]) => [name, steadfast.launch({ ...base, userStorageService: { get: () => record, set() {} } }).activate(KEY, 'A')]);
-  assert.deepStrictEqual(names, Object.keys(records).map((name, place) => [name, place < 2 ? 'Variation-1' : 'Control']));
+  assert.deepStrictEqual(names, Object.keys(records).map((name, place) => [name, place < 3 ? 'Variation-1' : 'Control']));
 
   const refused = [];
   const other = steadfast.launch({ ...base, storage: 'memory:' });
@@ -113,4 +116,10 @@ test('a getter or a logger that calls the client in the middle of a call is refu
   const client = steadfast.launch({ settingsFile, isDevelopmentMode: true, activation: 'optional', userStorageService: service, logging: { logger: { log } } });
   assert.strictEqual(client.activate(KEY, 'A'), 'Control');
   assert.ok(refused.length >= 4 && refused.every((name) => name === null), `${refused}`);
+});
+
+test('a client can be wrapped, and its methods taken out', () => {
+  const client = new Proxy(steadfast.launch({ settingsFile, isDevelopmentMode: true }), {});
+  const { activate } = client;
+  assert.deepStrictEqual([client.activate(KEY, 'A'), activate(KEY, 'A')], ['Control', 'Control']);
 });

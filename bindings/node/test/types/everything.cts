@@ -113,6 +113,11 @@ export async function everything(): Promise<void> {
   await some.activate('ab', 'Ashley');
   await some.explain('ab', 'Ashley');
 
+  const chosen = steadfast.launch({ settingsFile, ...(records.size > 0 ? { asyncStorageConfig: {} } : {}), returnPromiseFor: records.size > 1 ? promises : undefined });
+  same<typeof chosen, steadfast.vwoAsyncInstance>();
+  const any: steadfast.VWOAnyLaunchConfig = { settingsFile };
+  void any;
+
   // Storages that are built in.
   const storage: steadfast.StorageConfig = {
     url: 'redis://cache', lookUp: 100, write: 1_000, retention: 86_400_000, prefix: 'shop:', cache: true, pseudonymKey: '00', journal: './journal',
