@@ -24,10 +24,20 @@ fn fails(report: &Report, mistake: &str, meant: &[&str], mistake_of_one_thing: b
     }
 }
 
-/// The mistake is found by the check that is meant, as a built-in storage.
+/// The mistake is found by the check that is meant, as a built-in storage. One that shows only where somebody writes between two
+/// looks is found by most runs of the kit, and not by one whose writer did not get a turn: then by the next.
 #[track_caller]
 fn check(mistake: Mistake, meant: &[&str]) {
-    fails(&conformance::built_in(&Wrong::new(mistake)), &format!("{mistake:?}"), meant, mistake.is_of_one_thing());
+    const RUNS: usize = 5;
+    let run = || conformance::built_in(&Wrong::new(mistake));
+    let mut report = run();
+    for _ in 1..RUNS {
+        if report.failed().any(|failed| meant.contains(&failed.name())) {
+            break;
+        }
+        report = run();
+    }
+    fails(&report, &format!("{mistake:?}"), meant, mistake.is_of_one_thing());
 }
 
 /// The mistake is found also where only `get` and `set` are asked of it.
