@@ -104,7 +104,7 @@ interface Instance<Name, Tracked, Enabled, Value, Pushed, OptedOut> {
   stored(userId: string): Promise<StoredData>;
   /** Waits until the storage has what was decided: a minute, or so many milliseconds, at most. */
   flushStorage(milliseconds?: number): Promise<Outcome>;
-  /** The orderly end: `flushStorage`, what a journal keeps, and `flushEvents`. Calls after it are nobody's business. */
+  /** The orderly end: `flushStorage`, what a journal keeps, and `flushEvents`; polling ends. Calls after it answer as after `setOptOut`. */
   close(milliseconds?: number): Promise<Outcome>;
 }
 

@@ -65,7 +65,11 @@ class Client {
     this.#config = config;
     this.#log = log;
     const { settings, options, service } = config;
-    this.#warnOf(settings);
+    try {
+      this.#warnOf(settings);
+    } catch (error) {
+      throw new Error(`\`settingsFile\` cannot be used: ${messageOf(error)}`, { cause: error });
+    }
     const { accountId, sdkKey } = JSON.parse(settings);
     this.#accountId = accountId;
     this.#sdkKey = config.sdkKey || sdkKey;
@@ -171,6 +175,8 @@ class Client {
     const wrong = (await this.#addon.close(time)) || (this.#here ? await this.#here.idle(time) : '');
     const unkept = this.#addon.unkept() || (this.#here ? this.#here.unkept() : '');
     const unsent = this.#sink ? await this.#sink.flush(time) : '';
+    // Nobody takes part any more, and no settings are looked for.
+    this.setOptOut();
     return wrong || unkept || unsent ? { status: false, message: [wrong, unkept, unsent].filter(Boolean).join('; ') } : { status: true, message: 'everything is where it should be' };
   }
 

@@ -41,7 +41,7 @@ const CONFIG = {
   pollingInterval: [isAbove(1), 'a number of milliseconds'],
   logging: [isMap, 'an object', LOGGING],
   batchEvents: [isMap, 'an object', BATCH],
-  returnPromiseFor: [isMap, 'an object'],
+  returnPromiseFor: [isMap, 'an object', Object.fromEntries([...DECIDING, 'push', 'optOut', 'all'].map((name) => [name, [isFlag, 'true or false']]))],
   asyncStorageConfig: [isMap, 'an object'],
   integrations: [isMap, 'an object', { callback: [isFunction, 'a function'] }],
   userStorageService: [isMap, 'an object with the functions `get` and `set`'],
@@ -79,6 +79,7 @@ function read(config) {
   check(config, CONFIG, '', wrong, unknown);
   const { batchEvents: batch, integrations, pollingInterval, userStorageService: service } = config;
   const storage = isText(config.storage) ? { url: config.storage } : config.storage;
+  if (isMap(config.settingsFile) && isFunction(config.settingsFile.then)) wrong.push('`settingsFile` is a promise: await `getSettingsFile(accountId, sdkKey)`');
   if (config.settingsFile === undefined) wrong.push('`settingsFile` is missing: await `getSettingsFile(accountId, sdkKey)`');
   if (batch && batch.eventsPerRequest === undefined && batch.requestTimeInterval === undefined) wrong.push('`batchEvents` has neither `eventsPerRequest` nor `requestTimeInterval`');
   if (pollingInterval && !config.sdkKey) wrong.push('`pollingInterval` needs an `sdkKey`');

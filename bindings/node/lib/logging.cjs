@@ -62,7 +62,8 @@ function tell(log) {
 /** The log of an instance. A logger of one's own without a level is told everything. */
 function launched(config) {
   const { logger, level } = config || {};
-  const log = logger || level ? new Log(logger || shared.logger, level || (logger ? LogLevelEnum.NOTSET : shared.level)) : shared;
+  const isOwn = logger !== undefined || level !== undefined;
+  const log = isOwn ? new Log(logger || shared.logger, level ?? (logger ? LogLevelEnum.NOTSET : shared.level)) : shared;
   tell(log);
   return log;
 }
@@ -73,8 +74,15 @@ function change(logger, level) {
   if (latest === before) tell(shared);
 }
 
-const setLogger = (logger) => change(logger || toConsole, shared.level);
-const setLogLevel = (level) => change(shared.logger, level === undefined ? LogLevelEnum.ERROR : level);
+function setLogger(logger = toConsole) {
+  if (logger === null || typeof logger !== 'object' || typeof logger.log !== 'function') throw new TypeError('`setLogger` takes an object with a function `log(level, message)`');
+  change(logger, shared.level);
+}
+
+function setLogLevel(level = LogLevelEnum.ERROR) {
+  if (!Object.values(LogLevelEnum).includes(level)) throw new TypeError('`setLogLevel` takes a level of `LogLevelEnum`');
+  change(shared.logger, level);
+}
 
 module.exports = {
   LogLevelEnum,

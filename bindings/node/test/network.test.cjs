@@ -126,7 +126,11 @@ test('settings are fetched, polled, copied, and swapped', { timeout: 60_000 }, a
   assert.ok(said.some(([level, message]) => level === 4 && message.includes('the settings in force stay')), JSON.stringify(said));
   asked.setOptOut();
   assert.strictEqual(await asked.getAndUpdateSettingsFile(), null);
-  polled.setOptOut();
+  await polled.close();
+  const count = vwo.asked.length;
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  assert.strictEqual(vwo.asked.length, count, 'a client that is closed asks no more');
+  assert.strictEqual(polled.activate(KEY, 'Ashley'), null);
 });
 
 test('integrations see what those of the official package see', async () => {
@@ -200,8 +204,12 @@ test('a configuration that is wrong says all that is wrong with it', () => {
   const wrong = (config, ...patterns) => assert.throws(() => launch(config), (error) => patterns.every((pattern) => pattern.test(error.message)) || assert.fail(error.message));
   wrong(undefined, /takes an object/);
   wrong({}, /`settingsFile` is missing/);
-  wrong({ settingsFile: '{' }, /the settings file ends too early/);
-  wrong({ settingsFile: {} }, /accountId|campaigns/);
+  wrong({ settingsFile: '{' }, /`settingsFile` cannot be used: the settings file ends too early/);
+  wrong({ settingsFile: {} }, /`settingsFile` cannot be used: .*accountId/);
+  wrong({ settingsFile: Promise.resolve(settingsFile) }, /is a promise: await/);
+  wrong({ settingsFile, returnPromiseFor: { all: 'yes' } }, /returnPromiseFor.all/);
+  assert.throws(() => steadfast.setLogLevel('x'), /LogLevelEnum/);
+  assert.throws(() => steadfast.setLogger(3), /log\(level, message\)/);
   wrong(
     { settingsFile, isDevelopmentMode: null, shouldTrackReturningUser: 1, goalTypeToTrack: 'SOME', logging: { level: 5, logger: {} }, pollingInterval: 1_000 },
     /isDevelopmentMode/, /shouldTrackReturningUser/, /goalTypeToTrack/, /logging.level/, /logging.logger/, /needs an `sdkKey`/,
