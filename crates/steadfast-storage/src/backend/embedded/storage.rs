@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use steadfast_engine::{Answer, Record};
 
@@ -73,7 +74,7 @@ impl EmbeddedStorage {
     /// # Errors
     /// As for [`open`](Self::open).
     pub fn open_with(path: impl AsRef<Path>, options: EmbeddedOptions) -> Result<EmbeddedStorage, StorageError> {
-        let handle = Arc::new(Handle::open(path.as_ref(), options)?);
+        let handle = Arc::new(once_free(|| Handle::open(path.as_ref(), options))?);
         let group = options.group.max(1);
         let (jobs, waiting) = channel();
         let of_writer = Arc::clone(&handle);
@@ -102,7 +103,7 @@ impl EmbeddedStorage {
     /// when the disk fails.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<EmbeddedStorage, StorageError> {
         let options = EmbeddedOptions::default();
-        let handle = Arc::new(Handle::open_to_read(path.as_ref(), options)?);
+        let handle = Arc::new(once_free(|| Handle::open_to_read(path.as_ref(), options))?);
         Ok(EmbeddedStorage { handle, group: options.group, jobs: None, writer: None })
     }
 
@@ -135,6 +136,20 @@ impl EmbeddedStorage {
     fn hand_over_one<I, O>(&self, wanted: I, job: fn(Task<I, O>) -> Job) -> Result<O, StorageError> {
         self.hand_over(vec![wanted], job).pop().unwrap_or_else(|| Err(writer_is_gone()))
     }
+}
+
+/// Opens a file that may be in use for a moment more: a program that is started by another thread of this process, or of the one
+/// that had the file, holds copies of its locks until it runs. Who really has it is told of after a fifth of a second.
+fn once_free(open: impl Fn() -> Result<Handle, StorageError>) -> Result<Handle, StorageError> {
+    const ATTEMPTS: u32 = 20;
+    const PAUSE: Duration = Duration::from_millis(10);
+    for _ in 1..ATTEMPTS {
+        match open() {
+            Err(error) if error.kind() == StorageErrorKind::InUse => thread::sleep(PAUSE),
+            opened => return opened,
+        }
+    }
+    open()
 }
 
 impl UserStorage for EmbeddedStorage {
