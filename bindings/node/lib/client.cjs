@@ -12,8 +12,8 @@ const { Here, Later } = require('./storage.cjs');
 const FLUSH = 60_000;
 /** The end of the process waits so long for what is to be stored. */
 const END = 10_000;
-/** The answer begins so where there is more to be said than the result. */
-const MORE = '!'.charCodeAt(0);
+/** The answer begins so where it is a text, and where there is more to be said than the result. */
+const [TEXT, MORE] = [...'=!'].map((sign) => sign.charCodeAt(0));
 
 /** A time in whole milliseconds, as the addon takes it. */
 const timeOf = (milliseconds) => Math.min(Math.max(Math.trunc(Number(milliseconds)) || 0, 0), 2 ** 31);
@@ -51,6 +51,8 @@ class Client {
   #sink;
   /** The addon's client, of either kind. */
   #addon;
+  /** What answers calls at once. */
+  #answer;
   /** The functions of the caller's storage, where calls are answered at once. */
   #here;
   #accountId;
@@ -82,6 +84,7 @@ class Client {
     } else {
       this.#here = service && new Here(service, log);
       this.#addon = this.#here ? addon.BlockingClient.over(settings, options, this.#sink, this.#here.get, this.#here.set) : addon.BlockingClient.open(settings, options, this.#sink);
+      this.#answer = this.#addon.caller();
     }
     if (options.storage && !config.isServer) {
       const reference = new WeakRef(this.#addon);
@@ -226,7 +229,7 @@ class Client {
         return this.#result(method, call, text);
       }
       if (!this.#isPromised(method)) {
-        const text = this.#addon.call(line);
+        const text = this.#answer(line);
         this.#stay();
         return this.#result(method, call, text);
       }
@@ -256,7 +259,9 @@ class Client {
   }
 
   #result(method, call, text) {
-    if (text.charCodeAt(0) !== MORE) return JSON.parse(text);
+    const sign = text.charCodeAt(0);
+    if (sign === TEXT) return text.slice(1);
+    if (sign !== MORE) return JSON.parse(text);
     const { result, mistakes, decisions } = JSON.parse(text.slice(1));
     // A campaign that the settings do not have may have come to its end: that is nobody's mistake.
     for (const [sentence, isUnknown] of mistakes) this.#log[isUnknown ? 'warn' : 'error'](`${method}: ${sentence}`);

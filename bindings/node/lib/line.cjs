@@ -46,20 +46,41 @@ function jsonOf(value) {
   return text !== undefined && text.includes(HALF) ? JSON.stringify(value, tamed()) : text;
 }
 
-/** The line. */
-function lineOf(call) {
-  const { options } = call;
-  if (options === undefined || options === null) return jsonOf(call);
-  if (isOdd(options)) return jsonOf({ ...call, options: kindOf(options) });
-  const odd = PLAIN.find((name) => isOdd(options[name]));
-  if (odd) return lineOf({ ...call, options: { ...options, [odd]: kindOf(options[odd]) } });
+/** The options as JSON; nothing where there are none. */
+function optionsOf(options) {
+  if (options === undefined) return '';
+  if (isOdd(options)) return optionsOf(kindOf(options));
+  if (options === null) return 'null';
+  const { customVariables, variationTargetingVariables, userStorageData, metaData } = options;
+  if (isOdd(customVariables) || isOdd(variationTargetingVariables) || isOdd(userStorageData) || isOdd(metaData)) {
+    const odd = PLAIN.find((name) => isOdd(options[name]));
+    return optionsOf({ ...options, [odd]: kindOf(options[odd]) });
+  }
   try {
-    return jsonOf(call);
+    return jsonOf(options) || '';
   } catch (error) {
     // Perhaps in an option that nobody reads.
     if (typeof options !== 'object') throw error;
-    return jsonOf({ ...call, options: Object.fromEntries(OPTIONS.map((name) => [name, options[name]])) });
+    return jsonOf(Object.fromEntries(OPTIONS.map((name) => [name, options[name]])));
   }
+}
+
+/** Stands between the texts of a short line. */
+const BETWEEN = '\0';
+
+/** Whether it is a text that can stand in a short line, or nothing. */
+const isShort = (value) => value === undefined || (typeof value === 'string' && value !== '' && !value.includes(BETWEEN) && value.isWellFormed());
+
+/** The line: short, where it is about a campaign and has texts and options alone (`src/border.rs`). */
+function lineOf(call) {
+  const { op, campaignKey, userId, goalIdentifier, variableKey, options } = call;
+  const third = goalIdentifier === undefined ? variableKey : goalIdentifier;
+  const given = optionsOf(options);
+  if ('campaignKey' in call && isShort(campaignKey) && isShort(userId) && isShort(third)) {
+    return `${op}\0${campaignKey || ''}\0${userId || ''}\0${third || ''}\0${given}`;
+  }
+  const line = jsonOf({ ...call, options: undefined });
+  return given === '' ? line : `${line.slice(0, -1)},"options":${given}}`;
 }
 
 module.exports = { jsonOf, lineOf };

@@ -1,6 +1,7 @@
 'use strict';
 // The caller's `userStorageService`, as text: whatever its `get` and `set` return, throw or reject, what the addon is told is
-// one of three. Nothing is stored: ''. It is: the record as JSON. That cannot be said: '!' and why.
+// one of three. Nothing is stored: ''. It is: the record as JSON, or the short form of it (`src/storage/mod.rs`). That cannot
+// be said: '!' and why.
 
 const { jsonOf } = require('./line.cjs');
 const { isThenable, messageOf, within } = require('./promises.cjs');
@@ -12,13 +13,18 @@ const ADVICE = '`userStorageService.get` returns a promise, which a call that an
 
 const placeOf = (record) => JSON.stringify([record.userId, record.campaignKey]);
 
-/** What `get` returned, as text. */
-function asText(value) {
+const isPlain = (value) => typeof value === 'string' && !value.includes('\0');
+
+/** What `get` returned, as text; short, where it says no more of this user and campaign than the variation and goals. */
+function asText(value, user, campaign) {
   if (value === undefined || value === null) return '';
   if (typeof value !== 'object' || Array.isArray(value)) return `!\`get\` returned ${Array.isArray(value) ? 'a list' : `a ${typeof value}`}, and no record`;
+  const { userId, campaignKey, variationName, goalIdentifier = '', goalIdentifiers, metaData, activated, toJSON } = value;
   // A storage may say so that there is nothing; the reference reads it like that, too.
-  if (!value.variationName) return '';
-  return jsonOf(value) || '';
+  if (!variationName) return '';
+  const isShort = userId === user && campaignKey === campaign && isPlain(variationName) && isPlain(goalIdentifier);
+  const hasMore = goalIdentifiers !== undefined || metaData !== undefined || activated !== undefined || toJSON !== undefined;
+  return isShort && !hasMore ? `=${variationName}\0${goalIdentifier}` : jsonOf(value) || '';
 }
 
 /** Says the first of several failures, and that they are over. */
@@ -79,7 +85,7 @@ class Here {
           this.#isAdvised = true;
           return '!`get` returned a promise';
         }
-        const text = asText(value);
+        const text = asText(value, user, campaign);
         if (text.startsWith('!')) this.#reading.on(text.slice(1));
         else this.#reading.over();
         return text;
@@ -106,7 +112,7 @@ class Here {
   /** All that is stored for a user in these campaigns, whether `get` answers at once or with promises. */
   async stored(user, campaigns) {
     const asked = this.#inside(() => (typeof this.#service.get === 'function' ? campaigns : []).map((campaign) => this.#service.get(user, campaign)));
-    const answers = (await Promise.all(asked)).map(asText);
+    const answers = (await Promise.all(asked)).map((value) => asText(value));
     const wrong = answers.find((answer) => answer.startsWith('!'));
     if (wrong) throw new Error(wrong.slice(1));
     return answers.filter((answer) => answer !== '').map((answer) => JSON.parse(answer));
@@ -174,7 +180,7 @@ class Later {
 
   get = async (user, campaign) => {
     try {
-      const text = typeof this.#service.get === 'function' ? asText(await this.#service.get(user, campaign)) : '';
+      const text = typeof this.#service.get === 'function' ? asText(await this.#service.get(user, campaign), user, campaign) : '';
       if (text.startsWith('!')) this.#reading.on(text.slice(1));
       else this.#reading.over();
       return text;

@@ -9,12 +9,12 @@ use napi::bindgen_prelude::{Env, FnArgs, Function, PromiseRaw, Result};
 use napi_derive::napi;
 use serde_json::Value;
 use steadfast::blocking::Client;
-use steadfast::line::{self, Line};
+use steadfast::line;
 use steadfast::storage::bridge::Waited;
 use steadfast::storage::layer::write_behind::{Unsent, WriteBehind};
 use steadfast::storage::{Held, StorageError, UserStorage};
 
-use crate::answer::{asked, explained, shown, text};
+use crate::border::{self, Text, asked, explained, shown, text};
 use crate::events::Sink;
 use crate::options::{Options, Unkept};
 use crate::refused;
@@ -34,13 +34,32 @@ type Ended = std::result::Result<std::result::Result<(), Unsent>, StorageError>;
 /// Answers where it is called.
 #[napi]
 pub struct BlockingClient {
-    client: Arc<Client>,
-    functions: Option<Rc<Functions>>,
+    calls: Calls,
     sink: Option<Sink>,
     /// What keeps writes until the storage has them.
     write_behind: Option<Arc<Layer>>,
     unkept: Unkept,
+}
+
+/// What calls are made with.
+#[derive(Clone)]
+struct Calls {
+    client: Arc<Client>,
+    functions: Option<Rc<Functions>>,
     has_hook: bool,
+}
+
+impl Calls {
+    fn answer(&self, env: Env, call: &str) -> Result<String> {
+        let line = border::line(call)?;
+        let _called = Called::with(env, self.functions.clone());
+        let (answer, decisions) = self.shown(|| line::run(&line, &self.client));
+        Ok(text(&answer, &decisions))
+    }
+
+    fn shown<T>(&self, call: impl FnOnce() -> T) -> (T, Vec<Value>) {
+        if self.has_hook { shown(call) } else { (call(), Vec::new()) }
+    }
 }
 
 #[napi]
@@ -71,8 +90,8 @@ impl BlockingClient {
             None => builder.build(),
             Some(storage) => builder.storage(storage).build(),
         };
-        let (client, sink) = (Arc::new(client), sink.cloned());
-        Ok(BlockingClient { client, functions: None, sink, write_behind, unkept, has_hook: options.integrations })
+        let calls = Calls { client: Arc::new(client), functions: None, has_hook: options.integrations };
+        Ok(BlockingClient { calls, sink: sink.cloned(), write_behind, unkept })
     }
 
     /// Over `get` and `set` of the caller's, which answer where they are called: see `lib/storage.cjs` for what they return.
@@ -81,7 +100,7 @@ impl BlockingClient {
         settings: String,
         options: Options,
         sink: Option<&Sink>,
-        get: Function<FnArgs<(String, String, bool)>, String>,
+        get: Function<FnArgs<(String, String, bool)>, Text>,
         set: Function<String, String>,
     ) -> Result<Self> {
         let settings = Arc::new(Options::settings(&settings)?);
@@ -90,26 +109,21 @@ impl BlockingClient {
         let builder = options.apply(Client::builder(settings), &account, sink, &unkept)?;
         let client = Arc::new(builder.storage(Here).build());
         let functions = Some(Rc::new(Functions { get: get.create_ref()?, set: set.create_ref()? }));
-        Ok(BlockingClient {
-            client,
-            functions,
-            sink: sink.cloned(),
-            write_behind: None,
-            unkept,
-            has_hook: options.integrations,
-        })
+        let calls = Calls { client, functions, has_hook: options.integrations };
+        Ok(BlockingClient { calls, sink: sink.cloned(), write_behind: None, unkept })
     }
 
-    /// The answer to a call: see `answer.rs`.
+    /// A function that answers calls: see `border.rs`. What is called most is no method, which would cost more than the
+    /// decision does.
     ///
     /// # Errors
-    /// When it is no call of the line format.
+    /// It throws what is no call.
     #[napi]
-    pub fn call(&self, env: Env, call: String) -> Result<String> {
-        let line = Line::parse(&call).map_err(refused)?;
-        let _called = Called::with(env, self.functions.clone());
-        let (answer, decisions) = self.shown(|| line::run(&line, &self.client));
-        Ok(text(&answer, &decisions))
+    pub fn caller<'env>(&self, env: &'env Env) -> Result<Function<'env, String, String>> {
+        let calls = self.calls.clone();
+        env.create_function_from_closure("call", move |called| {
+            calls.answer(*called.env, &called.first_arg::<Text>()?.0)
+        })
     }
 
     /// The same, and a promise that is kept when the collector has the events of the call, or too long has passed: what is
@@ -119,14 +133,14 @@ impl BlockingClient {
     /// When it is no call of the line format.
     #[napi]
     pub fn deliver<'env>(&self, env: &'env Env, call: String) -> Result<(String, Option<PromiseRaw<'env, String>>)> {
-        let Some(sink) = &self.sink else { return Ok((self.call(*env, call)?, None)) };
+        let Some(sink) = &self.sink else { return Ok((self.calls.answer(*env, &call)?, None)) };
         // Here is the call made, and no further than to where it would wait.
         let answer = Arc::new(Mutex::new(None));
-        let (client, collector, into) = (Arc::clone(&self.client), sink.collector(), Arc::clone(&answer));
-        let has_hook = self.has_hook;
+        let (client, has_hook) = (Arc::clone(&self.calls.client), self.calls.has_hook);
+        let (collector, into) = (sink.collector(), Arc::clone(&answer));
         let mut delivery = Box::pin(async move {
             let call = async {
-                let answered = Line::parse(&call).map_err(refused).map(|line| {
+                let answered = border::line(&call).map(|line| {
                     let call = || line::run(&line, &client);
                     let (answer, decisions) = if has_hook { shown(call) } else { (call(), Vec::new()) };
                     text(&answer, &decisions)
@@ -137,7 +151,7 @@ impl BlockingClient {
             Ok(delivered.map_or_else(|error| error.to_string(), |()| String::new()))
         });
         let polled = {
-            let _called = Called::with(*env, self.functions.clone());
+            let _called = Called::with(*env, self.calls.functions.clone());
             // Its waits are tokio's, whose timers want to know of a runtime.
             napi::bindgen_prelude::within_runtime_if_available(|| {
                 delivery.as_mut().poll(&mut Context::from_waker(Waker::noop()))
@@ -151,22 +165,23 @@ impl BlockingClient {
         }
     }
 
-    /// A decision with its reasons, made or only explained: see `answer.rs`.
+    /// A decision with its reasons, made or only explained: see `border.rs`.
     ///
     /// # Errors
     /// When it is no call of the line format.
     #[napi]
     pub fn decide(&self, env: Env, call: String, explain: bool) -> Result<String> {
-        let line = Line::parse(&call).map_err(refused)?;
+        let line = border::line(&call)?;
         let asked = match asked(&line) {
             Ok(asked) => asked,
             Err(answer) => return Ok(answer),
         };
-        let _called = Called::with(env, self.functions.clone());
+        let Calls { client, functions, .. } = &self.calls;
+        let _called = Called::with(env, functions.clone());
         if explain {
-            return Ok(explained(&self.client.explain(asked.campaign, asked.user, asked.options), &[]));
+            return Ok(explained(&client.explain(asked.campaign, asked.user, asked.options), &[]));
         }
-        let (decided, decisions) = self.shown(|| self.client.decide(asked.campaign, asked.user, asked.options));
+        let (decided, decisions) = self.calls.shown(|| client.decide(asked.campaign, asked.user, asked.options));
         Ok(explained(&decided, &decisions))
     }
 
@@ -176,7 +191,7 @@ impl BlockingClient {
     /// When the storage cannot say: the promise is rejected.
     #[napi]
     pub fn stored<'env>(&self, env: &'env Env, user: String) -> Result<PromiseRaw<'env, String>> {
-        let client = Arc::clone(&self.client);
+        let client = Arc::clone(&self.calls.client);
         env.spawn_future(async move {
             apart(move || client.stored(&user)).await?.map(|data| records(&data)).map_err(refused)
         })
@@ -217,13 +232,13 @@ impl BlockingClient {
     #[napi]
     pub fn drain(&self, milliseconds: u32) {
         // What is left is lost, and nobody is there to be told.
-        let _ = self.client.flush(Duration::from_millis(milliseconds.into()));
+        let _ = self.calls.client.flush(Duration::from_millis(milliseconds.into()));
     }
 
     /// The keys of all campaigns of the settings in force.
     #[napi]
     pub fn campaigns(&self) -> Vec<String> {
-        self.client.settings().campaigns().iter().map(|campaign| campaign.key().to_owned()).collect()
+        self.calls.client.settings().campaigns().iter().map(|campaign| campaign.key().to_owned()).collect()
     }
 
     /// From now on decides under these settings.
@@ -232,14 +247,14 @@ impl BlockingClient {
     /// When they are none; those in force stay.
     #[napi]
     pub fn update_settings(&self, settings: String) -> Result<()> {
-        self.client.update_settings(Arc::new(Options::settings(&settings)?));
+        self.calls.client.update_settings(Arc::new(Options::settings(&settings)?));
         Ok(())
     }
 
     /// From now on nobody takes part.
     #[napi]
     pub fn opt_out(&self) {
-        self.client.opt_out();
+        self.calls.client.opt_out();
     }
 
     /// Waits for the client's writes, and then for what keeps them until the storage has them.
@@ -249,7 +264,7 @@ impl BlockingClient {
         milliseconds: u32,
         end: fn(&Layer, Duration) -> Ended,
     ) -> Result<PromiseRaw<'env, String>> {
-        let (client, deadline) = (Arc::clone(&self.client), Duration::from_millis(milliseconds.into()));
+        let (client, deadline) = (Arc::clone(&self.calls.client), Duration::from_millis(milliseconds.into()));
         let layer = self.write_behind.clone();
         env.spawn_future(async move {
             let end = move || -> std::result::Result<(), String> {
@@ -259,10 +274,6 @@ impl BlockingClient {
             };
             Ok(told(&apart(end).await?))
         })
-    }
-
-    fn shown<T>(&self, call: impl FnOnce() -> T) -> (T, Vec<Value>) {
-        if self.has_hook { shown(call) } else { (call(), Vec::new()) }
     }
 }
 

@@ -5,11 +5,11 @@
 //! [`PromisingClient`](promising::PromisingClient) answers with a promise; the two functions may answer with promises of
 //! their own (`storage/later.rs`). Both drive the same engine.
 //!
-//! `options` is what they are launched with, `answer` what goes back over the border, `events` what sends events, `settings`
+//! `options` is what they are launched with, `border` what goes over the border, `events` what sends events, `settings`
 //! fetches settings, `log` hands on what the crates log.
 
-mod answer;
 mod blocking;
+mod border;
 mod events;
 mod log;
 mod options;

@@ -16,7 +16,7 @@ use steadfast::storage::layer::{CacheOptions, PseudonymKey};
 use steadfast::{Builder, Poll, SettingsSource, StorageConfig};
 
 use crate::events::Sink;
-use crate::{answer, refused};
+use crate::{border, refused};
 
 /// What both clients are launched with, by the names of the official SDK where it has one.
 #[napi(object)]
@@ -93,7 +93,7 @@ impl Options {
         };
         let mut builder = builder.policy(policy).development_mode(self.development_mode).on_storage_error(count);
         if self.integrations {
-            builder = builder.integrations(answer::show);
+            builder = builder.integrations(border::show);
         }
         if let (Some(interval), Some(key)) = (self.polling_interval, &self.sdk_key) {
             let source = SettingsSource::vwo(account, key, &endpoint(self.server.as_deref())).map_err(refused)?;

@@ -9,12 +9,12 @@ use napi::bindgen_prelude::{
 use napi_derive::napi;
 use serde_json::Value;
 use steadfast::Client;
-use steadfast::line::{self, Line};
+use steadfast::line;
 use steadfast::storage::Held;
 use steadfast::storage::layer::write_behind::WriteBehind;
 
-use crate::answer::{asked, explained, shown_later, text};
 use crate::blocking::{DELIVERY, told};
+use crate::border::{self, asked, explained, shown_later, text};
 use crate::events::Sink;
 use crate::options::{Options, Unkept};
 use crate::refused;
@@ -82,7 +82,7 @@ impl PromisingClient {
         Ok(PromisingClient { client: Arc::new(client), write_behind: None, unkept, has_hook: options.integrations })
     }
 
-    /// The answer to a call: see `answer.rs`.
+    /// The answer to a call: see `border.rs`.
     ///
     /// # Errors
     /// When it is no call of the line format.
@@ -93,7 +93,7 @@ impl PromisingClient {
     }
 
     async fn call_now(&self, call: String) -> Result<String> {
-        let line = Line::parse(&call).map_err(refused)?;
+        let line = border::line(&call)?;
         let (answer, decisions) = self.shown(line::run_async(&line, &self.client)).await;
         Ok(text(&answer, &decisions))
     }
@@ -116,7 +116,7 @@ impl PromisingClient {
         })
     }
 
-    /// A decision with its reasons, made or only explained: see `answer.rs`.
+    /// A decision with its reasons, made or only explained: see `border.rs`.
     ///
     /// # Errors
     /// When it is no call of the line format.
@@ -127,7 +127,7 @@ impl PromisingClient {
     }
 
     async fn decide_now(&self, call: String, explain: bool) -> Result<String> {
-        let line = Line::parse(&call).map_err(refused)?;
+        let line = border::line(&call)?;
         let asked = match asked(&line) {
             Ok(asked) => asked,
             Err(answer) => return Ok(answer),
@@ -202,7 +202,7 @@ impl PromisingClient {
         let _ = block_on(self.client.flush(Duration::from_millis(milliseconds.into())));
     }
 
-    /// The answer to a push, which waits for nothing: see `answer.rs`.
+    /// The answer to a push, which waits for nothing: see `border.rs`.
     ///
     /// # Errors
     /// When it is no call of the line format.

@@ -461,6 +461,8 @@ impl Own {
             let below = over.as_ref().or(stored);
             let claim = &write.claim;
             let record = match below {
+                // Whatever is merged with itself stays as it is: most looks find what this process wrote.
+                Some(below) if *below == claim.record => continue,
                 None => claim.record.clone(),
                 Some(below) if below.variation_name == claim.record.variation_name => {
                     match write.state {

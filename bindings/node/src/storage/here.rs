@@ -8,11 +8,13 @@ use steadfast::engine::Record;
 use steadfast::storage::merge::merge;
 use steadfast::storage::{Claim, Condition, Merged, StorageError, UserStorage, Writes};
 
+use crate::border::Text;
+
 use super::{failed, found, kept};
 
 /// `get` and `set`.
 pub(crate) struct Functions {
-    pub(crate) get: FunctionRef<FnArgs<(String, String, bool)>, String>,
+    pub(crate) get: FunctionRef<FnArgs<(String, String, bool)>, Text>,
     pub(crate) set: FunctionRef<String, String>,
 }
 
@@ -49,12 +51,12 @@ fn with<T>(call: impl FnOnce(&Env, &Functions) -> napi::Result<T>) -> Result<T, 
 /// Asks `get`; it may tell of a promise what is to be told where something is written.
 fn look(user: &str, campaign: &str, is_write: bool) -> Result<String, StorageError> {
     let key = (user.to_owned(), campaign.to_owned(), is_write);
-    with(|env, functions| functions.get.borrow_back(env)?.call(key.into()))
+    with(|env, functions| Ok(functions.get.borrow_back(env)?.call(key.into())?.0))
 }
 
 impl UserStorage for Here {
     fn get(&self, user: &str, campaign: &str) -> Result<Option<Record>, StorageError> {
-        found(&look(user, campaign, false)?)
+        found(user, campaign, &look(user, campaign, false)?)
     }
 
     fn set(&self, record: Record) -> Result<(), StorageError> {
@@ -68,10 +70,11 @@ impl UserStorage for Here {
         let stored = if claim.was_read {
             None
         } else {
-            match &*look(&claim.record.user_id, &claim.record.campaign_key, true)? {
+            let Record { user_id, campaign_key, .. } = &claim.record;
+            match &*look(user_id, campaign_key, true)? {
                 PROMISE if claim.condition != Condition::Unknown => None,
                 PROMISE => return Err(failed("`get` returns a promise, and nothing is known of what is stored")),
-                answer => Some(found(answer)?),
+                answer => Some(found(user_id, campaign_key, answer)?),
             }
         };
         let Some(stored) = stored else { return AsRead.merge(Claim { was_read: true, ..claim }) };

@@ -32,7 +32,7 @@ impl AsyncUserStorage for Later {
     async fn get(&self, user: &str, campaign: &str) -> std::result::Result<Option<Record>, StorageError> {
         let key = (user.to_owned(), campaign.to_owned());
         let promise = self.get.call_async(key.into()).await.map_err(failed)?;
-        found(&promise.await.map_err(failed)?)
+        found(user, campaign, &promise.await.map_err(failed)?)
     }
 
     async fn set(&self, record: Record) -> std::result::Result<(), StorageError> {

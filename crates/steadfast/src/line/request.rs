@@ -131,8 +131,38 @@ impl<'l> Line<'l> {
             Some(Json::Text(op)) => Op::named(op).ok_or_else(|| LineError::UnknownOp(op.to_string()))?,
             _ => return Err(LineError::NoOp),
         };
-        let operation = read(op, &json).unwrap_or_else(|mistake| Operation::Mistaken { op, mistake });
-        Ok(Line { operation, warnings: unknown::warnings(&json) })
+        Ok(Line { warnings: unknown::warnings(&json), ..Line::read(op, &json) })
+    }
+
+    /// The line of a call whose parts are at hand, so that nothing but its options has to be read: `texts` are its other keys,
+    /// by name. Keys of the options that have no effect are not looked for.
+    ///
+    /// ```
+    /// use steadfast::line::Line;
+    ///
+    /// let texts = [("campaignKey", "ab"), ("userId", "Ashley")];
+    /// let line = Line::of("activate", texts, Some(r#"{"customVariables":{"plan":"gold"}}"#))?;
+    /// assert_eq!(line.user(), Some("Ashley"));
+    /// # Ok::<(), steadfast::line::LineError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// When there is no such operation, or the options are not JSON.
+    pub fn of(
+        op: &str,
+        texts: impl IntoIterator<Item = (&'l str, &'l str)>,
+        options: Option<&'l str>,
+    ) -> Result<Line<'l>, LineError> {
+        let op = Op::named(op).ok_or_else(|| LineError::UnknownOp(op.to_owned()))?;
+        let texts = texts.into_iter().map(|(name, text)| (name.into(), Json::Text(text.into())));
+        let options = options.map(Json::parse).transpose().map_err(LineError::NotJson)?;
+        let options = options.map(|options| ("options".into(), options));
+        Ok(Line::read(op, &Json::Object(texts.chain(options).collect())))
+    }
+
+    fn read(op: Op, json: &Json<'l>) -> Line<'l> {
+        let operation = read(op, json).unwrap_or_else(|mistake| Operation::Mistaken { op, mistake });
+        Line { operation, warnings: Vec::new() }
     }
 
     /// What it asks for.

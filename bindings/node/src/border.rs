@@ -1,17 +1,69 @@
-//! What goes back over the border, as text: handing over one text costs less than building an object of several.
+//! What goes over the border, as text: handing over one text costs less than an object of several.
+//!
+//! A call is a line of the line format; or, where it has texts and options alone, those in a row ([`line`]). What goes back is
+//! JSON, or a text as it is ([`text`]).
 
 use std::cell::RefCell;
 
+use napi::bindgen_prelude::FromNapiValue;
+use napi::sys;
 use serde_json::{Value, json};
 use steadfast::engine::{CallError, Decision, Options};
 use steadfast::line::{Answer, Line, Operation};
 use steadfast::{explanation, integration};
 
-/// The answer as JSON. Where more is to be said it is `!` and an object: the `result`, the `mistakes` as pairs of a sentence
+use crate::refused;
+
+/// A text from JavaScript. Most are read in one go: asking for the length first takes as long as the reading.
+pub struct Text(pub(crate) String);
+
+impl FromNapiValue for Text {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> napi::Result<Text> {
+        const ROOM: usize = 512;
+        let (mut bytes, mut length) = (Vec::<u8>::with_capacity(ROOM), 0);
+        // SAFETY: there is room for as many bytes as are announced.
+        let status =
+            unsafe { sys::napi_get_value_string_utf8(env, value, bytes.as_mut_ptr().cast(), ROOM, &raw mut length) };
+        // What has filled it, but for an end and a character, may go on.
+        if status != sys::Status::napi_ok || length + 5 > ROOM {
+            // SAFETY: the value is what this was given.
+            return unsafe { String::from_napi_value(env, value) }.map(Text);
+        }
+        // SAFETY: so many were written.
+        unsafe { bytes.set_len(length) };
+        String::from_utf8(bytes).map(Text).map_err(refused)
+    }
+}
+
+/// Stands between the texts of a call, none of which has it inside.
+const BETWEEN: char = '\0';
+
+/// Reads a call. What begins with a brace is JSON; anything else is its operation, campaign, user, goal or variable, and options,
+/// each of which may be empty: not given.
+///
+/// # Errors
+/// When it is none.
+pub(crate) fn line(call: &str) -> napi::Result<Line<'_>> {
+    if call.starts_with('{') {
+        return Line::parse(call).map_err(refused);
+    }
+    let mut parts = call.splitn(5, BETWEEN);
+    let mut part = || parts.next().unwrap_or_default();
+    let (op, campaign, user, third, options) = (part(), part(), part(), part(), part());
+    let third = (if op == "track" { "goalIdentifier" } else { "variableKey" }, third);
+    let texts = [("campaignKey", campaign), ("userId", user), third];
+    let given = texts.into_iter().filter(|(_, text)| !text.is_empty());
+    Line::of(op, given, Some(options).filter(|options| !options.is_empty())).map_err(refused)
+}
+
+/// The answer: a text behind a `=`, anything else as JSON. Where more is to be said it is `!` and an object: the `result`, the `mistakes` as pairs of a sentence
 /// and whether it is only that the settings know no such campaign, and the `decisions` that `integrations` are shown.
 pub(crate) fn text(answer: &Answer, decisions: &[Value]) -> String {
     if answer.mistakes.is_empty() && decisions.is_empty() {
-        return answer.result.to_string();
+        return match &answer.result {
+            Value::String(text) => format!("={text}"),
+            result => result.to_string(),
+        };
     }
     let mistakes: Vec<Value> =
         answer.mistakes.iter().map(|told| json!([told.sentence, told.is_unknown_campaign])).collect();
