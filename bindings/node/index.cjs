@@ -9,7 +9,7 @@ const { getSettingsFile } = require('./lib/settings.cjs');
 function launch(config) {
   const launching = read(config);
   const log = launched(launching.logging);
-  for (const name of launching.unknown) log.error(`\`${name}\` is not an option that is known here: it has no effect`);
+  for (const doubt of launching.doubts) log.error(doubt);
   return new Client(launching, log);
 }
 

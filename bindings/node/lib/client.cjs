@@ -58,6 +58,7 @@ class Client {
   #accountId;
   #sdkKey;
   #isOptedOut = false;
+  #isReleased = false;
   #staysForStorage;
   #staysForEvents;
   #isStoring = false;
@@ -157,10 +158,7 @@ class Client {
 
   /** Waits until the storage has what was decided; whether it has, within the time. */
   async flushStorage(milliseconds = FLUSH) {
-    const time = timeOf(milliseconds);
-    const unanswered = await this.#addon.flush(time);
-    const waited = !unanswered && this.#here ? await this.#here.idle(time) : '';
-    const wrong = unanswered || waited || this.#addon.unkept() || (this.#here ? this.#here.unkept() : '');
+    const wrong = (await this.#ended('flush', timeOf(milliseconds))) || this.#unkept();
     return wrong ? { status: false, message: wrong } : { status: true, message: 'the storage has everything' };
   }
 
@@ -172,14 +170,21 @@ class Client {
     return wrong ? answer(false, wrong) : answer(true, 'the collector has all events');
   }
 
-  /** The orderly end: the storage has what was decided, and the collector the events, as far as that goes within the time. */
+  /**
+   * The orderly end: the storage has what was decided, and the collector the events, as far as that goes within the time. Where
+   * the storage has not, it may be closed once more; where it has, it is let go of.
+   */
   async close(milliseconds = FLUSH) {
     const time = timeOf(milliseconds);
-    const wrong = (await this.#addon.close(time)) || (this.#here ? await this.#here.idle(time) : '');
-    const unkept = this.#addon.unkept() || (this.#here ? this.#here.unkept() : '');
+    const wrong = await this.#ended('close', time);
+    const unkept = this.#unkept();
     const unsent = this.#sink ? await this.#sink.flush(time) : '';
     // Nobody takes part any more, and no settings are looked for.
     this.setOptOut();
+    if (!wrong) {
+      this.#isReleased = true;
+      await this.#addon.release();
+    }
     return wrong || unkept || unsent ? { status: false, message: [wrong, unkept, unsent].filter(Boolean).join('; ') } : { status: true, message: 'everything is where it should be' };
   }
 
@@ -205,6 +210,17 @@ class Client {
       this.#log.error(`the settings in force stay: ${messageOf(error)}`);
       throw error;
     }
+  }
+
+  /** What is wrong after the addon's `flush` or `close`, and the promises of `set`, or an empty text. */
+  async #ended(how, time) {
+    if (this.#isReleased) return '';
+    return (await this.#addon[how](time)) || (this.#here ? this.#here.idle(time) : '');
+  }
+
+  /** What could not be stored since this was asked last, or an empty text. */
+  #unkept() {
+    return this.#addon.unkept() || (this.#here ? this.#here.unkept() : '');
   }
 
   #warnOf(settings) {

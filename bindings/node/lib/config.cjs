@@ -9,6 +9,7 @@ const isMap = (value) => value !== null && typeof value === 'object' && !Array.i
 const isText = (value) => typeof value === 'string' && value !== '';
 /** No time is as long: a hundred years, in milliseconds. */
 const LONGEST = 100 * 365 * 86_400_000;
+const SECOND = 1_000;
 const isAbove = (least) => (value) => typeof value === 'number' && value >= least && value <= LONGEST;
 const isFlag = (value) => typeof value === 'boolean';
 const isFunction = (value) => typeof value === 'function';
@@ -68,6 +69,19 @@ function check(map, rules, path, wrong, unknown) {
   }
 }
 
+/** What has not the effect that somebody may think it has. */
+function doubts({ pollingInterval, userStorageService: service }, storage) {
+  const said = [];
+  if (pollingInterval < SECOND) said.push('`pollingInterval` is below a second, and is taken for one');
+  for (const [name, lost] of [['get', 'nothing is looked up'], ['set', 'nothing is kept']]) {
+    if (service && !isFunction(service[name])) said.push(`\`userStorageService.${name}\` is no function: ${lost}`);
+  }
+  for (const name of ['retention', 'prefix']) {
+    if (storage && storage[name] !== undefined && !/^rediss?[+:]/.test(storage.url)) said.push(`\`storage.${name}\` is for Redis, and has no effect here`);
+  }
+  return said;
+}
+
 /**
  * The configuration, translated.
  *
@@ -91,7 +105,7 @@ function read(config) {
   const isServer = storage !== undefined && !/^(memory|embedded):/.test(storage.url);
   const areAllPromises = Boolean(promises.all) || DECIDING.every((method) => promises[method]);
   return {
-    unknown,
+    doubts: [...unknown.map((name) => `\`${name}\` is not an option that is known here: it has no effect`), ...doubts(config, storage)],
     service,
     promises,
     callback: integrations && integrations.callback,

@@ -18,7 +18,8 @@ async function getSettingsFile(accountId, sdkKey, userStorageService, config) {
   let text;
   try {
     text = await addon.fetchSettings(String(accountId), String(sdkKey), server);
-  } catch (error) {
+  } catch (cause) {
+    const error = server ? new Error(`${messageOf(cause)} (${hostOf(server)})`, { cause }) : cause;
     const copy = await copyOf(service, error);
     if (copy !== undefined) return JSON.parse(copy);
     throw error;
@@ -31,6 +32,15 @@ async function getSettingsFile(accountId, sdkKey, userStorageService, config) {
     }
   }
   return JSON.parse(text);
+}
+
+/** The host of a server; its URL may have a password. */
+function hostOf(server) {
+  try {
+    return new URL(server).host || 'no host';
+  } catch {
+    return 'no URL';
+  }
 }
 
 /** The copy, if there is a good one. */

@@ -122,7 +122,7 @@ class Here {
   unkept() {
     const broken = this.#broken;
     this.#broken = 0;
-    return broken > 0 ? `${broken} times \`set\` rejected, or took too long` : '';
+    return broken > 0 ? `\`set\` rejected, or took too long, ${broken === 1 ? 'once' : `${broken} times`}` : '';
   }
 
   /** Waits until all promises of `set` are kept, or given up; what is wrong after so many milliseconds, or an empty text. */

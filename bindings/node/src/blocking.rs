@@ -16,6 +16,7 @@ use steadfast::storage::{Held, StorageError, UserStorage};
 
 use crate::border::{self, Text, asked, explained, shown, text};
 use crate::events::Sink;
+use crate::open::Open;
 use crate::options::{Options, Unkept};
 use crate::refused;
 use crate::storage::here::{Called, Functions, Here};
@@ -36,24 +37,33 @@ type Ended = std::result::Result<std::result::Result<(), Unsent>, StorageError>;
 pub struct BlockingClient {
     calls: Calls,
     sink: Option<Sink>,
+    unkept: Unkept,
+}
+
+#[derive(Clone)]
+struct Opened {
+    client: Arc<Client>,
     /// What keeps writes until the storage has them.
     write_behind: Option<Arc<Layer>>,
-    unkept: Unkept,
 }
 
 /// What calls are made with.
 #[derive(Clone)]
 struct Calls {
-    client: Arc<Client>,
+    opened: Rc<Open<Opened>>,
     functions: Option<Rc<Functions>>,
     has_hook: bool,
 }
 
 impl Calls {
+    fn client(&self) -> Result<Arc<Client>> {
+        self.opened.get(|opened| Arc::clone(&opened.client))
+    }
+
     fn answer(&self, env: Env, call: &str) -> Result<String> {
-        let line = border::line(call)?;
+        let (line, client) = (border::line(call)?, self.client()?);
         let _called = Called::with(env, self.functions.clone());
-        let (answer, decisions) = self.shown(|| line::run(&line, &self.client));
+        let (answer, decisions) = self.shown(|| line::run(&line, &client));
         Ok(text(&answer, &decisions))
     }
 
@@ -90,8 +100,9 @@ impl BlockingClient {
             None => builder.build(),
             Some(storage) => builder.storage(storage).build(),
         };
-        let calls = Calls { client: Arc::new(client), functions: None, has_hook: options.integrations };
-        Ok(BlockingClient { calls, sink: sink.cloned(), write_behind, unkept })
+        let opened = Rc::new(Open::new(Opened { client: Arc::new(client), write_behind }));
+        let calls = Calls { opened, functions: None, has_hook: options.integrations };
+        Ok(BlockingClient { calls, sink: sink.cloned(), unkept })
     }
 
     /// Over `get` and `set` of the caller's, which answer where they are called: see `lib/storage.cjs` for what they return.
@@ -108,9 +119,10 @@ impl BlockingClient {
         let unkept = Unkept::default();
         let builder = options.apply(Client::builder(settings), &account, sink, &unkept)?;
         let client = Arc::new(builder.storage(Here).build());
+        let opened = Rc::new(Open::new(Opened { client, write_behind: None }));
         let functions = Some(Rc::new(Functions { get: get.create_ref()?, set: set.create_ref()? }));
-        let calls = Calls { client, functions, has_hook: options.integrations };
-        Ok(BlockingClient { calls, sink: sink.cloned(), write_behind: None, unkept })
+        let calls = Calls { opened, functions, has_hook: options.integrations };
+        Ok(BlockingClient { calls, sink: sink.cloned(), unkept })
     }
 
     /// A function that answers calls: see `border.rs`. What is called most is no method, which would cost more than the
@@ -136,7 +148,7 @@ impl BlockingClient {
         let Some(sink) = &self.sink else { return Ok((self.calls.answer(*env, &call)?, None)) };
         // Here is the call made, and no further than to where it would wait.
         let answer = Arc::new(Mutex::new(None));
-        let (client, has_hook) = (Arc::clone(&self.calls.client), self.calls.has_hook);
+        let (client, has_hook) = (self.calls.client()?, self.calls.has_hook);
         let (collector, into) = (sink.collector(), Arc::clone(&answer));
         let mut delivery = Box::pin(async move {
             let call = async {
@@ -176,8 +188,8 @@ impl BlockingClient {
             Ok(asked) => asked,
             Err(answer) => return Ok(answer),
         };
-        let Calls { client, functions, .. } = &self.calls;
-        let _called = Called::with(env, functions.clone());
+        let client = self.calls.client()?;
+        let _called = Called::with(env, self.calls.functions.clone());
         if explain {
             return Ok(explained(&client.explain(asked.campaign, asked.user, asked.options), &[]));
         }
@@ -191,7 +203,7 @@ impl BlockingClient {
     /// When the storage cannot say: the promise is rejected.
     #[napi]
     pub fn stored<'env>(&self, env: &'env Env, user: String) -> Result<PromiseRaw<'env, String>> {
-        let client = Arc::clone(&self.calls.client);
+        let client = self.calls.client()?;
         env.spawn_future(async move {
             apart(move || client.stored(&user)).await?.map(|data| records(&data)).map_err(refused)
         })
@@ -201,14 +213,15 @@ impl BlockingClient {
     /// it can is no failure: `flush` waits for that.
     #[napi]
     pub fn unkept(&self) -> String {
-        if self.write_behind.is_some() { String::new() } else { self.unkept.told() }
+        let is_kept = self.calls.opened.get(|opened| opened.write_behind.is_some());
+        if is_kept.unwrap_or(false) { String::new() } else { self.unkept.told() }
     }
 
     /// Waits until the storage has answered to what was handed over, so many milliseconds at most; what is wrong, or an empty
     /// text.
     ///
     /// # Errors
-    /// Never: the promise is kept.
+    /// When the client was released.
     #[napi]
     pub fn flush<'env>(&self, env: &'env Env, milliseconds: u32) -> Result<PromiseRaw<'env, String>> {
         self.ended(env, milliseconds, |storage, deadline| {
@@ -219,7 +232,7 @@ impl BlockingClient {
     /// The orderly end: the same, and what is left goes into the journal, if there is one.
     ///
     /// # Errors
-    /// Never: the promise is kept.
+    /// When the client was released.
     #[napi]
     pub fn close<'env>(&self, env: &'env Env, milliseconds: u32) -> Result<PromiseRaw<'env, String>> {
         self.ended(env, milliseconds, |storage, deadline| {
@@ -227,34 +240,48 @@ impl BlockingClient {
         })
     }
 
+    /// Lets go of the storage: its file is free when the promise is kept.
+    ///
+    /// # Errors
+    /// Never: the promise is kept.
+    #[napi]
+    pub fn release<'env>(&self, env: &'env Env) -> Result<PromiseRaw<'env, ()>> {
+        self.calls.opened.release(env)
+    }
+
     /// Waits where it stands until the storage has what was handed over, so many milliseconds at most: at the end of the process
     /// nothing else can be waited for.
     #[napi]
     pub fn drain(&self, milliseconds: u32) {
         // What is left is lost, and nobody is there to be told.
-        let _ = self.calls.client.flush(Duration::from_millis(milliseconds.into()));
+        let _ = self.calls.client().map(|client| client.flush(Duration::from_millis(milliseconds.into())));
     }
 
     /// The keys of all campaigns of the settings in force.
+    ///
+    /// # Errors
+    /// When the client was released.
     #[napi]
-    pub fn campaigns(&self) -> Vec<String> {
-        self.calls.client.settings().campaigns().iter().map(|campaign| campaign.key().to_owned()).collect()
+    pub fn campaigns(&self) -> Result<Vec<String>> {
+        let settings = self.calls.client()?.settings();
+        Ok(settings.campaigns().iter().map(|campaign| campaign.key().to_owned()).collect())
     }
 
     /// From now on decides under these settings.
     ///
     /// # Errors
-    /// When they are none; those in force stay.
+    /// When they are none; those in force stay. When the client was released.
     #[napi]
     pub fn update_settings(&self, settings: String) -> Result<()> {
-        self.calls.client.update_settings(Arc::new(Options::settings(&settings)?));
+        self.calls.client()?.update_settings(Arc::new(Options::settings(&settings)?));
         Ok(())
     }
 
     /// From now on nobody takes part.
     #[napi]
     pub fn opt_out(&self) {
-        self.calls.client.opt_out();
+        // Whoever is gone takes no part.
+        let _ = self.calls.client().map(|client| client.opt_out());
     }
 
     /// Waits for the client's writes, and then for what keeps them until the storage has them.
@@ -264,12 +291,12 @@ impl BlockingClient {
         milliseconds: u32,
         end: fn(&Layer, Duration) -> Ended,
     ) -> Result<PromiseRaw<'env, String>> {
-        let (client, deadline) = (Arc::clone(&self.calls.client), Duration::from_millis(milliseconds.into()));
-        let layer = self.write_behind.clone();
+        let deadline = Duration::from_millis(milliseconds.into());
+        let Opened { client, write_behind } = self.calls.opened.get(Opened::clone)?;
         env.spawn_future(async move {
             let end = move || -> std::result::Result<(), String> {
                 client.flush(deadline).map_err(|unfinished| unfinished.to_string())?;
-                let Some(layer) = layer else { return Ok(()) };
+                let Some(layer) = write_behind else { return Ok(()) };
                 end(&layer, deadline).map_err(|error| error.to_string())?.map_err(|unsent| unsent.to_string())
             };
             Ok(told(&apart(end).await?))

@@ -88,8 +88,12 @@ impl Options {
             ..Policy::default()
         };
         let of_listener = Arc::clone(&unkept.0);
-        let count = move |_: &StorageError| {
-            of_listener.fetch_add(1, Ordering::Relaxed);
+        // What a layer keeps back is not lost, and of a storage of the caller's `lib/storage.cjs` says it.
+        let is_lost = self.storage.as_ref().is_some_and(|storage| storage.write_behind().is_none());
+        let count = move |error: &StorageError| {
+            if of_listener.fetch_add(1, Ordering::Relaxed) == 0 && is_lost {
+                tracing::error!(%error, "the storage cannot keep decisions");
+            }
         };
         let mut builder = builder.policy(policy).development_mode(self.development_mode).on_storage_error(count);
         if self.integrations {
@@ -115,7 +119,8 @@ impl Unkept {
     pub(crate) fn told(&self) -> String {
         match self.0.swap(0, Ordering::Relaxed) {
             0 => String::new(),
-            many => format!("{many} writes failed: what they were to keep is in the memory of this process alone"),
+            1 => "one decision could not be kept: it is in the memory of this process alone".to_owned(),
+            many => format!("{many} decisions could not be kept: they are in the memory of this process alone"),
         }
     }
 }

@@ -75,6 +75,27 @@ test('a file keeps a decision for other programs, whose weights are others', { t
   assert.strictEqual((await client.close()).status, true);
 });
 
+test('a file is free for others when its client is closed', { timeout: 60_000 }, async (context) => {
+  for (const isAsync of [false, true]) {
+    for (const more of [{}, { cache: true }, { journal: true }]) {
+      const path = folder(context);
+      const storage = { url: `embedded:${join(path, 'assignments.redb')}`, ...more, ...(more.journal && { journal: join(path, 'journal') }) };
+      for (let round = 0; round < 5; round += 1) {
+        const client = launch({ ...base(), storage, ...(isAsync && { asyncStorageConfig: {} }) });
+        assert.throws(() => launch({ ...base(), storage }), /close/);
+        assert.strictEqual((await client.decide(KEY, 'Ashley')).reason, round === 0 ? 'assigned' : 'stored');
+        assert.deepStrictEqual(await Promise.all([client.close(), client.close()]).then((ends) => ends.map((end) => end.status)), [true, true]);
+        // Whoever calls it all the same is told.
+        assert.strictEqual(await client.activate(KEY, 'Ashley'), null);
+        assert.match((await client.decide(KEY, 'Ashley')).sentence, /closed/);
+        await assert.rejects(client.stored('Ashley'), /closed/);
+        assert.strictEqual((await client.flushStorage()).status, true);
+        assert.strictEqual((await client.close()).status, true);
+      }
+    }
+  }
+});
+
 test('a server is awaited; a call that answers at once goes by what was fetched', { timeout: 120_000 }, async (context) => {
   const port = await freePort();
   const storage = { url: `redis://127.0.0.1:${port}`, lookUp: 300 };
@@ -95,7 +116,12 @@ test('a server is awaited; a call that answers at once goes by what was fetched'
   const userStorageData = await client.stored('Ashley');
   assert.strictEqual(client.decide(KEY, 'Ashley', { userStorageData }).reason, 'stored');
   assert.strictEqual(client.decide(KEY, 'Bob', { userStorageData: await client.stored('Bob') }).reason, 'assigned');
-  assert.ok(!said.some(([level]) => level === 4), JSON.stringify(said));
+  // Once each for the server that was not there, however many calls there were.
+  const errors = () => said.splice(0).filter(([level]) => level === 4).map(([, message]) => message).sort();
+  const outage = errors();
+  assert.strictEqual(outage.length, 2, JSON.stringify(outage));
+  assert.match(outage[0], /cannot be opened; it is tried again/);
+  assert.match(outage[1], /is left alone for a while/);
   const unprepared = client.decide(KEY, 'Carol');
   assert.strictEqual(unprepared.reason, 'assigned');
   assert.strictEqual(unprepared.warnings.length, 1);
@@ -114,6 +140,9 @@ test('a server is awaited; a call that answers at once goes by what was fetched'
     assert.ok(blocked < 50, `${blocked} ms`);
     assert.strictEqual(typeof (await promise), 'string');
   }
+  const alone = ([level, message]) => level === 4 && message.includes('left alone for a while');
+  await eventually(() => said.some(alone));
+  assert.strictEqual(said.filter(alone).length, 1, JSON.stringify(said));
   server.kill('SIGCONT');
   assert.strictEqual((await client.close(10_000)).status, true);
 });

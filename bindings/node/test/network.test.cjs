@@ -121,7 +121,7 @@ test('settings are fetched, polled, copied, and swapped', { timeout: 60_000 }, a
   assert.deepStrictEqual(await steadfast.getSettingsFile('60781', 'demo', service, vwo), settingsFile);
   copy = 'no settings';
   await assert.rejects(steadfast.getSettingsFile('60781', 'demo', service, vwo), /no copy/);
-  await assert.rejects(steadfast.getSettingsFile('60781', 'demo', undefined, vwo), /503/);
+  await assert.rejects(steadfast.getSettingsFile('60781', 'demo', undefined, vwo), /503 \(127\.0\.0\.1:/);
   await assert.rejects(asked.getAndUpdateSettingsFile(), /503/);
   assert.ok(said.some(([level, message]) => level === 4 && message.includes('the settings in force stay')), JSON.stringify(said));
   asked.setOptOut();
@@ -226,6 +226,12 @@ test('a configuration that is wrong says all that is wrong with it', () => {
   wrong({ settingsFile, isDevelopmentMode: 1n }, /`isDevelopmentMode` is 1n/);
   launch({ settingsFile, isDevelopmentMode: true, constructor: 1, logging: { toString() {}, level: 4 } });
   wrong({ settingsFile, activation: 'sometimes' }, /`required` or `optional`/);
+  const doubted = [];
+  launch({ settingsFile, isDevelopmentMode: true, pollingInterval: 5, sdkKey: 'demo', userStorageService: { get: 1 }, logging: quiet(doubted) }).setOptOut();
+  launch({ settingsFile, isDevelopmentMode: true, storage: { url: 'memory:', retention: 1_000, prefix: 'x:' }, logging: quiet(doubted) });
+  const doubts = [/`pollingInterval` is below a second/, /Service.get` is no function/, /Service.set` is no function/, /`storage.retention` is for Redis/, /`storage.prefix` is for Redis/];
+  assert.strictEqual(doubted.length, doubts.length, JSON.stringify(doubted));
+  doubts.forEach((doubt, number) => assert.match(doubted[number][1], doubt));
   const said = [];
   const odd = changed((settings) => { settings.campaigns[0].variations[0].weight = -1; });
   const client = launch({ settingsFile: odd, isDevelopmentMode: true, userStorageservice: {}, logging: quiet(said) });

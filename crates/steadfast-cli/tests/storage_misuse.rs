@@ -116,7 +116,7 @@ fn a_file_that_another_process_has() {
     input.write_all(records.as_bytes()).unwrap();
     let mut answers = BufReader::new(other.stdout.take().unwrap());
     answers.read_line(&mut String::new()).unwrap();
-    all_refuse(&scratch, &path, &["is open already, and only one process may have it", "stop the other one"]);
+    all_refuse(&scratch, &path, &["is open already, and only one may have it", "stop or close the other one"]);
     drop(input);
     assert_eq!(answers.lines().count(), 999);
     assert!(other.wait().unwrap().success());

@@ -624,7 +624,7 @@ impl Shared {
         if events.is_empty() {
             return;
         }
-        tracing::warn!(events = events.len(), ?why, "events are lost");
+        tracing::error!(events = events.len(), %why, "events are lost");
         if let Some(listener) = &self.listener
             && catch_unwind(AssertUnwindSafe(|| listener(events, &why))).is_err()
         {

@@ -8,7 +8,7 @@ use steadfast_storage::bridge::{Offloaded, Waited};
 #[cfg(feature = "write-behind")]
 use steadfast_storage::layer::write_behind::{WriteBehind, WriteBehindOptions};
 #[cfg(any(feature = "redis", feature = "postgres"))]
-use steadfast_storage::layer::{Breaker, Deadline, Metered};
+use steadfast_storage::layer::{Breaker, Deadline, Metered, Turn};
 use steadfast_storage::layer::{BreakerOptions, Cache, CacheOptions, Pseudonym, PseudonymKey};
 use steadfast_storage::{
     AsyncUserStorage, EmbeddedStorage, Held, MemoryStorage, StorageError, StorageErrorKind, UserStorage,
@@ -204,7 +204,7 @@ impl StorageConfig {
 
     /// A server need not be there when this is opened, which then always succeeds and waits for nothing: it is opened again and
     /// again until it is there ([`Opening`](steadfast_storage::Opening)). Until then calls fail, and are decided as the
-    /// [policy](steadfast_engine::policy::OnStorageError) says. What cannot be opened is logged once as a warning.
+    /// [policy](steadfast_engine::policy::OnStorageError) says. What cannot be opened is logged once as an error.
     #[must_use]
     pub fn in_background(mut self) -> Self {
         self.in_background = true;
@@ -380,7 +380,10 @@ impl StorageConfig {
         let storage = Deadline::new(Metered::new(self.inside(storage), name), self.look_up).with_write(self.write);
         let storage = storage.named(place());
         match self.breaker {
-            Some(options) => self.outside(Breaker::new(storage, options).named(place())),
+            Some(options) => {
+                let breaker = Breaker::new(storage, options).named(place());
+                self.outside(breaker.on_turn(logged_turns(place())))
+            }
             None => self.outside(storage),
         }
     }
@@ -417,6 +420,17 @@ async fn in_time<S>(opening: impl Future<Output = Result<S, StorageError>>) -> R
     tokio::time::timeout(OPENING, opening).await.unwrap_or_else(|_| Err(crate::drive::too_late(OPENING)))
 }
 
+/// Tells of an outage in the log, when it begins and when it is over.
+#[cfg(any(feature = "redis", feature = "postgres"))]
+fn logged_turns(place: Arc<str>) -> impl Fn(Turn) {
+    move |turn| match turn {
+        Turn::LeftAlone => {
+            tracing::error!(place = &*place, "the storage does not answer: it is left alone for a while")
+        }
+        Turn::CalledAgain => tracing::info!(place = &*place, "the storage answers again"),
+    }
+}
+
 /// An attempt to open a storage.
 #[cfg(any(feature = "redis", feature = "postgres"))]
 type Attempt<S> = std::pin::Pin<Box<dyn Future<Output = Result<S, StorageError>> + Send>>;
@@ -435,7 +449,7 @@ where
             let had_failed = has_failed.swap(opened.is_err(), std::sync::atomic::Ordering::Relaxed);
             match &opened {
                 Err(error) if !had_failed => {
-                    tracing::warn!(%error, place = &*place, "the storage cannot be opened; it is tried again");
+                    tracing::error!(%error, place = &*place, "the storage cannot be opened; it is tried again");
                 }
                 Ok(_) if had_failed => tracing::info!(place = &*place, "the storage is open"),
                 _ => {}

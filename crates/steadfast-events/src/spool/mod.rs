@@ -122,7 +122,9 @@ impl fmt::Display for SpoolError {
                  own, or end the other",
                 path.display()
             ),
-            SpoolError::Io { path, source } => write!(formatter, "events in `{}`: {source}", path.display()),
+            SpoolError::Io { path, source } => {
+                write!(formatter, "events cannot be kept in `{}`: {source}", path.display())
+            }
         }
     }
 }

@@ -47,7 +47,7 @@ pub mod pseudonym;
 #[cfg(feature = "write-behind")]
 pub mod write_behind;
 
-pub use breaker::{Breaker, BreakerOptions};
+pub use breaker::{Breaker, BreakerOptions, Turn};
 pub use cache::{Cache, CacheOptions};
 pub use deadline::Deadline;
 pub use metered::Metered;

@@ -122,7 +122,7 @@ fn a_second_process_hears_who_has_the_file_and_gets_it_once_the_first_is_gone() 
     let in_use = |error: steadfast_storage::StorageError| {
         assert_eq!(error.kind(), StorageErrorKind::InUse);
         let message = error.to_string();
-        assert!(message.contains("records.redb") && message.contains("stop the other one"), "{message}");
+        assert!(message.contains("records.redb") && message.contains("stop or close the other one"), "{message}");
     };
     in_use(EmbeddedStorage::open(folder.file()).unwrap_err());
     in_use(EmbeddedStorage::check(folder.file()).unwrap_err());

@@ -67,7 +67,7 @@ impl Trouble {
                 redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => new(
                     InUse,
                     format!(
-                        "storage file `{file}` is open already, and only one process may have it: stop the other one, or \
+                        "storage file `{file}` is open already, and only one may have it: stop or close the other one, or \
                          give this one a file of its own"
                     ),
                 ),

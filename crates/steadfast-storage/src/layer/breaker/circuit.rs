@@ -109,6 +109,10 @@ impl Circuit {
         self.state = State::Open { until, back_off };
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed { .. })
+    }
+
     /// The time that calls pass in without a question, if nothing is counted: then neither is an answer.
     pub(super) fn calm(&self) -> Option<u64> {
         matches!(self.state, State::Closed { failures: 0 }).then_some(self.era)
@@ -277,8 +281,7 @@ mod tests {
                             (Pass::Ordinary { era }, Said::Answered) if opened.is_none() && era == circuit.era => in_a_row = 0,
                             (Pass::Ordinary { .. }, _) => {}
                         }
-                        let closed = matches!(circuit.state, State::Closed { .. });
-                        prop_assert_eq!(closed, opened.is_none());
+                        prop_assert_eq!(circuit.is_closed(), opened.is_none());
                     }
                 }
             }

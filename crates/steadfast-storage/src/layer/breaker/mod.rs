@@ -8,6 +8,7 @@ mod circuit;
 mod nonblocking;
 
 use std::collections::hash_map::RandomState;
+use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -51,6 +52,15 @@ impl Default for BreakerOptions {
     }
 }
 
+/// What a [`Breaker`] begins to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// The storage has failed too often, and is left alone.
+    LeftAlone,
+    /// It has answered, and is called again.
+    CalledAgain,
+}
+
 /// Where calls ask for leave, and tell what came of them.
 #[derive(Debug)]
 struct Gate {
@@ -59,6 +69,16 @@ struct Gate {
     calm: AtomicU64,
     chance: RandomState,
     name: Arc<str>,
+    listener: Option<Listener>,
+}
+
+/// Is told of turns.
+struct Listener(Box<dyn Fn(Turn) + Send + Sync>);
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Listener")
+    }
 }
 
 /// What [`Gate::calm`] holds while it is not calm.
@@ -84,6 +104,13 @@ impl<S> Breaker<S> {
         self
     }
 
+    /// Is told when the storage is left alone, and when it is called again, by the call that comes upon it: it must neither wait nor panic.
+    #[must_use]
+    pub fn on_turn(mut self, listener: impl Fn(Turn) + Send + Sync + 'static) -> Self {
+        self.gate.listener = Some(Listener(Box::new(listener)));
+        self
+    }
+
     /// The storage that is left alone at times.
     pub fn inner(&self) -> &S {
         &self.storage
@@ -94,7 +121,8 @@ impl Gate {
     fn new(options: BreakerOptions) -> Gate {
         let circuit = Circuit::new(options);
         let calm = AtomicU64::new(circuit.calm().unwrap_or(RESTLESS));
-        Gate { circuit: Mutex::new(circuit), calm, chance: RandomState::new(), name: "the storage".into() }
+        let name = "the storage".into();
+        Gate { circuit: Mutex::new(circuit), calm, chance: RandomState::new(), name, listener: None }
     }
 
     /// Leave for a call, or the failure it has instead.
@@ -113,9 +141,18 @@ impl Gate {
             return;
         }
         let mut circuit = self.circuit();
-        let now = Instant::now();
+        let (now, was_closed) = (Instant::now(), circuit.is_closed());
         circuit.told(pass, said, now, self.jitter(now));
         self.calm.store(circuit.calm().unwrap_or(RESTLESS), Ordering::Release);
+        let turn = match (was_closed, circuit.is_closed()) {
+            (true, false) => Turn::LeftAlone,
+            (false, true) => Turn::CalledAgain,
+            _ => return,
+        };
+        drop(circuit);
+        if let Some(Listener(listener)) = &self.listener {
+            listener(turn);
+        }
     }
 
     fn refused(&self, refused: Refused) -> StorageError {
@@ -269,6 +306,28 @@ mod tests {
         std::thread::sleep(SHORT);
         assert!(storage.get("Ashley", "ab").is_ok());
         assert_ne!(storage.gate.calm.load(Ordering::Relaxed), RESTLESS);
+    }
+
+    #[test]
+    fn whoever_wants_to_know_is_told_once_a_turn() {
+        let turns = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&turns);
+        let storage = breaker(SHORT).on_turn(move |turn| seen.lock().unwrap().push(turn));
+        for outage in 1..=2 {
+            storage.inner().says(Some(StorageErrorKind::Unavailable));
+            // Also the probes of an outage fail.
+            for _ in 0..20 {
+                assert!(storage.get("Ashley", "ab").is_err());
+            }
+            assert_eq!(turns.lock().unwrap().len(), 2 * outage - 1);
+            storage.inner().says(None);
+            std::thread::sleep(SHORT);
+            for _ in 0..3 {
+                assert!(storage.get("Ashley", "ab").is_ok());
+            }
+        }
+        let both = [Turn::LeftAlone, Turn::CalledAgain];
+        assert_eq!(*turns.lock().unwrap(), [both, both].concat());
     }
 
     #[test]

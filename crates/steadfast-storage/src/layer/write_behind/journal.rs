@@ -250,8 +250,7 @@ fn guarded<R>(file: &str, work: impl FnOnce() -> Result<R, redb::Error>) -> Resu
         Ok(Ok(done)) => Ok(done),
         Ok(Err(error)) => Err(match error {
             redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => {
-                let message =
-                    format!("the journal `{file}` is open already, and only one process may have it: name another");
+                let message = format!("the journal `{file}` is open already, and only one may have it: name another");
                 StorageError::new(StorageErrorKind::InUse, message)
             }
             redb::Error::Corrupted(_) | redb::Error::RepairAborted | redb::Error::LockPoisoned(_) => {
