@@ -104,7 +104,11 @@ interface Instance<Name, Tracked, Enabled, Value, Pushed, OptedOut> {
   stored(userId: string): Promise<StoredData>;
   /** Waits until the storage has what was decided: a minute, or so many milliseconds, at most. */
   flushStorage(milliseconds?: number): Promise<Outcome>;
-  /** The orderly end: `flushStorage`, what a journal keeps, and `flushEvents`; polling ends. Calls after it answer as after `setOptOut`. */
+  /**
+   * The orderly end: `flushStorage`, what a journal keeps, and `flushEvents`; polling ends. Calls after it answer as after
+   * `setOptOut`. Where the storage has everything it is let go of, and its file may be opened again; where not, it may be closed
+   * once more.
+   */
   close(milliseconds?: number): Promise<Outcome>;
 }
 

@@ -3,13 +3,15 @@
 // (`crates/steadfast/src/line`).
 
 const addon = require('./addon.cjs');
-const { lineOf } = require('./line.cjs');
+const { kindOf, lineOf } = require('./line.cjs');
 const { messageOf, within } = require('./promises.cjs');
 const { getSettingsFile } = require('./settings.cjs');
 const { Here, Later } = require('./storage.cjs');
 
 /** Whoever waits for what was handed over waits a minute, unless told otherwise. */
 const FLUSH = 60_000;
+/** So long may `get` take, where a call is awaited. */
+const LOOK_UP = 2_000;
 /** The end of the process waits so long for what is to be stored. */
 const END = 10_000;
 /** The answer begins so where it is a text, and where there is more to be said than the result. */
@@ -236,6 +238,10 @@ class Client {
     if (this.#isOptedOut) return (this.#config.isLater && method !== 'push') || this.#isPromised(method) ? Promise.resolve(failure) : failure;
     const waits = this.#config.isLater && (method !== 'push' || this.#isPromised('push'));
     if (waits) return this.#awaited(method, call, failure);
+    return this.#mayFetch(method, call) ? this.#fetched(method, call, failure) : this.#answered(method, call, failure);
+  }
+
+  #answered(method, call, failure) {
     try {
       this.#mustNotBeInside(method);
       const line = lineOf(call);
@@ -257,6 +263,25 @@ class Client {
       this.#log.error(`${method}: ${messageOf(error)}`);
       return this.#isPromised(method) ? Promise.resolve(failure) : failure;
     }
+  }
+
+  /** Whether the caller awaits a call which asks a `get` that may be one that answers with promises. */
+  #mayFetch(method, { userId, options }) {
+    if (!this.#here || !this.#here.mayBeLater || this.#here.isInside || !this.#isPromised(method) || method === 'push') return false;
+    const hasData = options !== undefined && (kindOf(options) !== '[object Object]' || Boolean(options.userStorageData));
+    return typeof userId === 'string' && userId !== '' && !hasData;
+  }
+
+  /** The same, with all that is stored for the user. Where that cannot be had, it is decided as where `get` fails. */
+  async #fetched(method, call, failure) {
+    let fetched = call;
+    try {
+      const all = await within(LOOK_UP, this.#here.stored(call.userId, this.#addon.campaigns()));
+      fetched = { ...call, options: { ...call.options, userStorageData: { all } } };
+    } catch (error) {
+      this.#log.error(`${method}: \`userStorageService.get\` failed: ${messageOf(error)}`);
+    }
+    return this.#answered(method, fetched, failure);
   }
 
   async #awaited(method, call, failure) {

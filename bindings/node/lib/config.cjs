@@ -69,12 +69,21 @@ function check(map, rules, path, wrong, unknown) {
   }
 }
 
+function hasFunction(service, name) {
+  try {
+    return isFunction(service[name]);
+  } catch {
+    // A getter: it is seen to when it is called for.
+    return true;
+  }
+}
+
 /** What has not the effect that somebody may think it has. */
 function doubts({ pollingInterval, userStorageService: service }, storage) {
   const said = [];
   if (pollingInterval < SECOND) said.push('`pollingInterval` is below a second, and is taken for one');
   for (const [name, lost] of [['get', 'nothing is looked up'], ['set', 'nothing is kept']]) {
-    if (service && !isFunction(service[name])) said.push(`\`userStorageService.${name}\` is no function: ${lost}`);
+    if (service && !hasFunction(service, name)) said.push(`\`userStorageService.${name}\` is no function: ${lost}`);
   }
   for (const name of ['retention', 'prefix']) {
     if (storage && storage[name] !== undefined && !/^rediss?[+:]/.test(storage.url)) said.push(`\`storage.${name}\` is for Redis, and has no effect here`);

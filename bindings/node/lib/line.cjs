@@ -4,6 +4,7 @@
 /** What must be a plain object, if it is there (spec API-13). */
 const PLAIN = ['customVariables', 'variationTargetingVariables', 'userStorageData', 'metaData'];
 
+/** `[object Object]`, `[object Map]`, … */
 const kindOf = (value) => Object.prototype.toString.call(value);
 
 /** An object of a kind that JSON would make an empty one of, or leave out: a map, a function. The addon refuses a text there. */
@@ -83,4 +84,4 @@ function lineOf(call) {
   return given === '' ? line : `${line.slice(0, -1)},"options":${given}}`;
 }
 
-module.exports = { jsonOf, lineOf };
+module.exports = { jsonOf, kindOf, lineOf };

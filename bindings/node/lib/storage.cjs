@@ -55,6 +55,8 @@ class Trouble {
 class Here {
   /** One of them runs: a call that is made from there would wait for the one that it is made from. */
   isInside = false;
+  /** `get` answers with promises, or has not been asked yet. */
+  mayBeLater = true;
   #service;
   #log;
   #reading;
@@ -77,7 +79,8 @@ class Here {
       try {
         if (typeof this.#service.get !== 'function') return '';
         const value = this.#service.get(user, campaign);
-        if (isThenable(value)) {
+        this.mayBeLater = isThenable(value);
+        if (this.mayBeLater) {
           // Nobody waits for it: what it comes to must not end the process.
           Promise.resolve(value).then(() => {}, () => {});
           if (isWrite) return '?';
@@ -112,6 +115,7 @@ class Here {
   /** All that is stored for a user in these campaigns, whether `get` answers at once or with promises. */
   async stored(user, campaigns) {
     const asked = this.#inside(() => (typeof this.#service.get === 'function' ? campaigns : []).map((campaign) => this.#service.get(user, campaign)));
+    if (asked.length > 0) this.mayBeLater = asked.some(isThenable);
     const answers = (await Promise.all(asked)).map((value) => asText(value));
     const wrong = answers.find((answer) => answer.startsWith('!'));
     if (wrong) throw new Error(wrong.slice(1));

@@ -206,6 +206,34 @@ test('data is fetched beforehand from a get that returns promises', async () => 
   await assert.rejects(failing.stored('Ashley'), /out of order/);
 });
 
+test('a get that returns promises is awaited by the calls that are promises', async () => {
+  const said = [];
+  const records = { Ashley: { userId: 'Ashley', campaignKey: KEY, variationName: 'Variation-1' } };
+  const userStorageService = { get: async (userId) => records[userId], set(record) { records[record.userId] = record; } };
+  const client = launch({ ...base(said), userStorageService, returnPromiseFor: { activate: true, track: true } });
+  assert.strictEqual(await client.activate(KEY, 'Ashley'), 'Variation-1');
+  assert.strictEqual(await client.activate(KEY, 'Bob', {}), 'Control');
+  assert.deepStrictEqual(await client.track(KEY, 'Bob', 'bought'), { [KEY]: true });
+  assert.deepStrictEqual(await client.track(null, 'Bob', 'bought'), { [KEY]: false });
+  assert.strictEqual(records.Bob.goalIdentifier, 'bought');
+  assert.deepStrictEqual(said, []);
+  // The others do not wait, and say so.
+  assert.strictEqual(client.isFeatureEnabled(KEY, 'Ashley'), false);
+  assert.strictEqual(client.getVariationName(KEY, 'Carol'), null);
+  assert.match(said.filter(([level]) => level === 4).map(([, message]) => message).join(), /asyncStorageConfig/);
+  for (const get of [async () => { throw new Error('out of order'); }, () => new Promise(() => {})]) {
+    const failing = launch({ ...base(), userStorageService: { get, set: () => assert.fail('nothing is known, and nothing written over') }, returnPromiseFor: { activate: true } });
+    assert.strictEqual(await failing.activate(KEY, 'Ashley'), 'Control');
+  }
+  // One that answers at once is asked as in a call that does.
+  let asked = 0;
+  const atOnce = launch({ ...base(), userStorageService: { get: () => { asked += 1; }, set() {} }, returnPromiseFor: { activate: true } });
+  await atOnce.activate(KEY, 'A');
+  asked = 0;
+  await atOnce.activate(KEY, 'B');
+  assert.strictEqual(asked, 1);
+});
+
 test('a decision says why, and an explanation leaves nothing behind', async () => {
   for (const isAsync of [false, true]) {
     const client = launch({ ...base(), storage: 'memory:', ...(isAsync && { asyncStorageConfig: {} }) });
