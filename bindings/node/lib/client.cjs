@@ -268,8 +268,13 @@ class Client {
   /** Whether the caller awaits a call which asks a `get` that may be one that answers with promises. */
   #mayFetch(method, { userId, options }) {
     if (!this.#here || !this.#here.mayBeLater || this.#here.isInside || !this.#isPromised(method) || method === 'push') return false;
-    const hasData = options !== undefined && (kindOf(options) !== '[object Object]' || Boolean(options.userStorageData));
-    return typeof userId === 'string' && userId !== '' && !hasData;
+    try {
+      const hasData = options !== undefined && (kindOf(options) !== '[object Object]' || Boolean(options.userStorageData));
+      return typeof userId === 'string' && userId !== '' && !hasData;
+    } catch {
+      // A getter of the options: the call itself says so.
+      return false;
+    }
   }
 
   /** The same, with all that is stored for the user. Where that cannot be had, it is decided as where `get` fails. */

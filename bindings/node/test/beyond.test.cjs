@@ -217,6 +217,8 @@ test('a get that returns promises is awaited by the calls that are promises', as
   assert.deepStrictEqual(await client.track(null, 'Bob', 'bought'), { [KEY]: false });
   assert.strictEqual(records.Bob.goalIdentifier, 'bought');
   assert.deepStrictEqual(said, []);
+  assert.strictEqual(await client.activate(KEY, 'Dave', { get userStorageData() { throw new Error('x'); } }), null);
+  said.length = 0;
   // The others do not wait, and say so.
   assert.strictEqual(client.isFeatureEnabled(KEY, 'Ashley'), false);
   assert.strictEqual(client.getVariationName(KEY, 'Carol'), null);
