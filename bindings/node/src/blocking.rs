@@ -77,10 +77,7 @@ impl BlockingClient {
     /// Over a storage that is built in, or none.
     #[napi(factory)]
     pub fn open(settings: String, options: Options, sink: Option<&Sink>) -> Result<Self> {
-        let settings = Arc::new(Options::settings(&settings)?);
-        let account = settings.account().as_str().to_owned();
-        let unkept = Unkept::default();
-        let builder = options.apply(Client::builder(settings), &account, sink, &unkept)?;
+        let (builder, unkept) = options.builder(&settings, Client::builder, sink)?;
         let (mut storage, mut write_behind): (Option<Arc<dyn UserStorage>>, _) = (None, None);
         if let Some(of) = &options.storage {
             let config = of.config()?;
@@ -114,10 +111,7 @@ impl BlockingClient {
         get: Function<FnArgs<(String, String, bool)>, Text>,
         set: Function<String, String>,
     ) -> Result<Self> {
-        let settings = Arc::new(Options::settings(&settings)?);
-        let account = settings.account().as_str().to_owned();
-        let unkept = Unkept::default();
-        let builder = options.apply(Client::builder(settings), &account, sink, &unkept)?;
+        let (builder, unkept) = options.builder(&settings, Client::builder, sink)?;
         let client = Arc::new(builder.storage(Here).build());
         let opened = Rc::new(Open::new(Opened { client, write_behind: None }));
         let functions = Some(Rc::new(Functions { get: get.create_ref()?, set: set.create_ref()? }));

@@ -69,14 +69,16 @@ impl Options {
         Settings::compile(text, options).map_err(refused)
     }
 
-    /// A client that is put together so.
-    pub(crate) fn apply<S>(
+    /// A client that is put together so, and what it could not keep.
+    pub(crate) fn builder<S>(
         &self,
-        builder: Builder<S>,
-        account: &str,
+        settings: &str,
+        begin: impl FnOnce(Arc<Settings>) -> Builder<S>,
         sink: Option<&Sink>,
-        unkept: &Unkept,
-    ) -> Result<Builder<S>> {
+    ) -> Result<(Builder<S>, Unkept)> {
+        let settings = Arc::new(Options::settings(settings)?);
+        let account = settings.account().as_str().to_owned();
+        let unkept = Unkept::default();
         let policy = Policy {
             activation: if self.activation_required { Activation::Required } else { Activation::Optional },
             track_returning_users: self.track_returning_users,
@@ -95,18 +97,19 @@ impl Options {
                 tracing::error!(%error, "the storage cannot keep decisions");
             }
         };
-        let mut builder = builder.policy(policy).development_mode(self.development_mode).on_storage_error(count);
+        let mut builder =
+            begin(settings).policy(policy).development_mode(self.development_mode).on_storage_error(count);
         if self.integrations {
             builder = builder.integrations(border::show);
         }
         if let (Some(interval), Some(key)) = (self.polling_interval, &self.sdk_key) {
-            let source = SettingsSource::vwo(account, key, &endpoint(self.server.as_deref())).map_err(refused)?;
+            let source = SettingsSource::vwo(&account, key, &endpoint(self.server.as_deref())).map_err(refused)?;
             builder = builder.poll(Poll::every(milliseconds(interval), source));
         }
-        Ok(match sink {
-            None => builder,
-            Some(sink) => builder.events(sink.collector()),
-        })
+        if let Some(sink) = sink {
+            builder = builder.events(sink.collector());
+        }
+        Ok((builder, unkept))
     }
 }
 

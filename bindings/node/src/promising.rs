@@ -80,10 +80,7 @@ impl PromisingClient {
     /// Over a storage that is built in, or none.
     #[napi(factory)]
     pub fn open(settings: String, options: Options, sink: Option<&Sink>) -> Result<Self> {
-        let settings = Arc::new(Options::settings(&settings)?);
-        let account = settings.account().as_str().to_owned();
-        let unkept = Unkept::default();
-        let builder = options.apply(Client::builder(settings), &account, sink, &unkept)?;
+        let (builder, unkept) = options.builder(&settings, Client::builder, sink)?;
         let mut write_behind = None;
         let client = match &options.storage {
             None => within_runtime_if_available(|| builder.build()),
@@ -116,10 +113,7 @@ impl PromisingClient {
         get: Function<FnArgs<(String, String)>, Promise<String>>,
         set: Function<FnArgs<(String,)>, Promise<String>>,
     ) -> Result<Self> {
-        let settings = Arc::new(Options::settings(&settings)?);
-        let account = settings.account().as_str().to_owned();
-        let unkept = Unkept::default();
-        let builder = options.apply(Client::builder(settings), &account, sink, &unkept)?;
+        let (builder, unkept) = options.builder(&settings, Client::builder, sink)?;
         let storage = Later::over(get, set)?;
         let client = within_runtime_if_available(|| builder.storage(storage).build());
         let opened = Opened { client: Arc::new(client), write_behind: None, has_hook: options.integrations };

@@ -12,9 +12,8 @@ const test = require('node:test');
 
 const { launch } = require('..');
 const { settingsFile } = require('../examples/document-values.cjs');
+const { PATIENCE, eventually } = require('./eventually.cjs');
 
-/** What no machine needs, however busy. */
-const PATIENCE = 30_000;
 const KEY = 'checkout-button';
 const quiet = (said = []) => ({ logging: { logger: { log: (level, message) => said.push([level, message]) }, level: 3 } });
 const base = (said) => ({ settingsFile, isDevelopmentMode: true, ...quiet(said) });
@@ -40,14 +39,6 @@ async function redis(context, port) {
   server.on('error', (error) => assert.fail(`redis-server, which this test needs: ${error.message}`));
   await eventually(() => new Promise((resolve) => net.connect(port, '127.0.0.1').on('connect', () => resolve(true)).on('error', () => resolve(false))));
   return server;
-}
-
-async function eventually(check) {
-  const start = Date.now();
-  while (!(await check())) {
-    assert.ok(Date.now() - start < PATIENCE, 'it never came to that');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 /** Another program, which runs to its end. */

@@ -9,9 +9,9 @@ const official = require('vwo-node-sdk');
 
 const steadfast = require('..');
 const { settingsFile } = require('../examples/document-values.cjs');
+const { eventually } = require('./eventually.cjs');
 
 const { launch } = steadfast;
-const PATIENCE = 30_000;
 const KEY = 'checkout-button';
 const quiet = (said = []) => ({ logger: { log: (level, message) => said.push([level, message]) }, level: 3 });
 const changed = (change) => {
@@ -19,14 +19,6 @@ const changed = (change) => {
   change(settings);
   return settings;
 };
-
-async function eventually(check) {
-  const start = Date.now();
-  while (!(await check())) {
-    assert.ok(Date.now() - start < PATIENCE, 'it never came to that');
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 /** A server in VWO's place: what it was asked, and what it answers. */
 async function server(context) {

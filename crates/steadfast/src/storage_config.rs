@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(any(feature = "redis", feature = "postgres"))]
+use steadfast_storage::Writes;
 use steadfast_storage::bridge::{Offloaded, Waited};
 #[cfg(feature = "write-behind")]
 use steadfast_storage::layer::write_behind::{WriteBehind, WriteBehindOptions};
@@ -242,11 +244,7 @@ impl StorageConfig {
                     let (url, options) = (url.clone(), options.clone());
                     in_time(async move { steadfast_storage::RedisStorage::open(&url, options).await })
                 };
-                if self.in_background {
-                    let opening = steadfast_storage::Opening::new(writes, logged(Arc::clone(&self.name), open));
-                    return Ok(self.over_server(opening, "redis"));
-                }
-                Ok(self.over_server(open().await?, "redis"))
+                self.open_server("redis", writes, open).await
             }
             #[cfg(feature = "postgres")]
             Place::Postgres(url) => {
@@ -260,13 +258,29 @@ impl StorageConfig {
                     let (url, options) = (url.clone(), options.clone());
                     in_time(async move { steadfast_storage::PostgresStorage::open(&url, options).await })
                 };
-                if self.in_background {
-                    let opening = steadfast_storage::Opening::new(writes, logged(Arc::clone(&self.name), open));
-                    return Ok(self.over_server(opening, "postgres"));
-                }
-                Ok(self.over_server(open().await?, "postgres"))
+                self.open_server("postgres", writes, open).await
             }
         }
+    }
+
+    /// Opens a server, now or again and again.
+    #[cfg(any(feature = "redis", feature = "postgres"))]
+    async fn open_server<S, O>(
+        self,
+        kind: &'static str,
+        writes: Writes,
+        mut open: impl FnMut() -> O + Send + 'static,
+    ) -> Result<Held, StorageError>
+    where
+        S: AsyncUserStorage + 'static,
+        O: Future<Output = Result<S, StorageError>> + Send + 'static,
+    {
+        if self.in_background {
+            let opening = steadfast_storage::Opening::new(writes, logged(Arc::clone(&self.name), open));
+            return Ok(self.over_server(opening, kind));
+        }
+        let opened = open().await?;
+        Ok(self.over_server(opened, kind))
     }
 
     /// Opens it, and keeps writes until the storage has them: nobody waits for a `set`, what was written is seen at once, and
