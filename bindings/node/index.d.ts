@@ -106,7 +106,7 @@ interface Instance<Name, Tracked, Enabled, Value, Pushed, OptedOut> {
   flushStorage(milliseconds?: number): Promise<Outcome>;
   /**
    * The orderly end: `flushStorage`, what a journal keeps, and `flushEvents`; polling ends. Calls after it answer as after
-   * `setOptOut`. Where the storage has everything it is let go of, and its file may be opened again; where not, it may be closed
+   * `setOptOut`; `decide`, `explain` and `stored` say that the client is closed. Calls that are awaited are waited for. Where the storage has everything it is let go of, and its file may be opened again; where not, it may be closed
    * once more.
    */
   close(milliseconds?: number): Promise<Outcome>;

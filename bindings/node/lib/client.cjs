@@ -17,8 +17,10 @@ const END = 10_000;
 /** The answer begins so where it is a text, and where there is more to be said than the result. */
 const [TEXT, MORE] = [...'=!'].map((sign) => sign.charCodeAt(0));
 
+/** No timer takes a longer time: 24 days. */
+const LONGEST = 2 ** 31 - 1;
 /** A time in whole milliseconds, as the addon takes it. */
-const timeOf = (milliseconds) => Math.min(Math.max(Math.trunc(Number(milliseconds)) || 0, 0), 2 ** 31);
+const timeOf = (milliseconds) => Math.min(Math.max(Math.trunc(Number(milliseconds)) || 0, 0), LONGEST);
 
 /** What a storage of this process has not got when the process is ended, it is given so long to get. */
 const DRAIN = 2_000;
@@ -57,6 +59,10 @@ class Client {
   #answer;
   /** The functions of the caller's storage, where calls are answered at once. */
   #here;
+  /** Those, of either kind. */
+  #service;
+  /** Calls that are awaited. */
+  #underWay = new Set();
   #accountId;
   #sdkKey;
   #isOptedOut = false;
@@ -83,9 +89,11 @@ class Client {
     this.#staysForEvents = this.#sink !== undefined && !config.hasBatches;
     if (config.isLater) {
       const later = service && new Later(service, log);
+      this.#service = later;
       this.#addon = later ? addon.PromisingClient.over(settings, options, this.#sink, later.get, later.set) : addon.PromisingClient.open(settings, options, this.#sink);
     } else {
       this.#here = service && new Here(service, log);
+      this.#service = this.#here;
       this.#addon = this.#here ? addon.BlockingClient.over(settings, options, this.#sink, this.#here.get, this.#here.set) : addon.BlockingClient.open(settings, options, this.#sink);
       this.#answer = this.#addon.caller();
     }
@@ -178,14 +186,17 @@ class Client {
    */
   async close(milliseconds = FLUSH) {
     const time = timeOf(milliseconds);
+    // Nobody begins a call any more.
+    this.#isOptedOut = true;
     const wrong = await this.#ended('close', time);
     const unkept = this.#unkept();
     const unsent = this.#sink ? await this.#sink.flush(time) : '';
-    // Nobody takes part any more, and no settings are looked for.
+    // Nor are settings looked for.
     this.setOptOut();
     if (!wrong) {
       this.#isReleased = true;
       await this.#addon.release();
+      if (this.#service) this.#service.forget();
     }
     return wrong || unkept || unsent ? { status: false, message: [wrong, unkept, unsent].filter(Boolean).join('; ') } : { status: true, message: 'everything is where it should be' };
   }
@@ -217,6 +228,11 @@ class Client {
   /** What is wrong after the addon's `flush` or `close`, and the promises of `set`, or an empty text. */
   async #ended(how, time) {
     if (this.#isReleased) return '';
+    try {
+      await within(time, Promise.allSettled(this.#underWay));
+    } catch (error) {
+      return `calls are not answered: ${messageOf(error)}`;
+    }
     return (await this.#addon[how](time)) || (this.#here ? this.#here.idle(time) : '');
   }
 
@@ -237,8 +253,8 @@ class Client {
     // Nobody takes part any more (spec API-70).
     if (this.#isOptedOut) return (this.#config.isLater && method !== 'push') || this.#isPromised(method) ? Promise.resolve(failure) : failure;
     const waits = this.#config.isLater && (method !== 'push' || this.#isPromised('push'));
-    if (waits) return this.#awaited(method, call, failure);
-    return this.#mayFetch(method, call) ? this.#fetched(method, call, failure) : this.#answered(method, call, failure);
+    if (waits) return this.#waitedFor(this.#awaited(method, call, failure));
+    return this.#mustFetch(method, call) ? this.#waitedFor(this.#fetched(method, call, failure)) : this.#answered(method, call, failure);
   }
 
   #answered(method, call, failure) {
@@ -265,28 +281,37 @@ class Client {
     }
   }
 
-  /** Whether the caller awaits a call which asks a `get` that may be one that answers with promises. */
-  #mayFetch(method, { userId, options }) {
-    if (!this.#here || !this.#here.mayBeLater || this.#here.isInside || !this.#isPromised(method) || method === 'push') return false;
+  /** Whoever closes the client waits for this call. */
+  #waitedFor(promise) {
+    const over = () => this.#underWay.delete(promise);
+    this.#underWay.add(promise);
+    promise.then(over, over);
+    return promise;
+  }
+
+  /** Whether the caller awaits a call of a client whose calls do not wait for the storage. */
+  #mustFetch(method, { userId, options }) {
+    if (!(this.#here || this.#config.isServer) || !this.#isPromised(method) || method === 'push') return false;
     try {
       const hasData = options !== undefined && (kindOf(options) !== '[object Object]' || Boolean(options.userStorageData));
-      return typeof userId === 'string' && userId !== '' && !hasData;
+      return typeof userId === 'string' && userId !== '' && !hasData && !(this.#here && this.#here.isInside);
     } catch {
       // A getter of the options: the call itself says so.
       return false;
     }
   }
 
-  /** The same, with all that is stored for the user. Where that cannot be had, it is decided as where `get` fails. */
+  /** The same, with all that is stored for the user. Where that cannot be had, it is decided as where a look-up fails. */
   async #fetched(method, call, failure) {
-    let fetched = call;
+    const answered = (all) => this.#answered(method, all ? { ...call, options: { ...call.options, userStorageData: { all } } } : call, failure);
     try {
-      const all = await within(LOOK_UP, this.#here.stored(call.userId, this.#addon.campaigns()));
-      fetched = { ...call, options: { ...call.options, userStorageData: { all } } };
+      if (this.#here) return await this.#here.fetched(LOOK_UP, call.userId, this.#addon.campaigns(), answered);
+      // The call says what is wrong with the server.
+      return await answered(await this.#addon.stored(call.userId).then(JSON.parse, () => undefined));
     } catch (error) {
-      this.#log.error(`${method}: \`userStorageService.get\` failed: ${messageOf(error)}`);
+      this.#log.error(`${method}: ${messageOf(error)}`);
+      return failure;
     }
-    return this.#answered(method, fetched, failure);
   }
 
   async #awaited(method, call, failure) {
@@ -345,7 +370,7 @@ class Client {
     try {
       this.#mustNotBeInside(method);
       const text = this.#addon.decide(lineOf(call), isExplained);
-      if (this.#config.isLater) return text.then(read).catch(failed).finally(() => this.#stay());
+      if (this.#config.isLater) return this.#waitedFor(text.then(read).catch(failed).finally(() => this.#stay()));
       this.#stay();
       return read(text);
     } catch (error) {
@@ -376,6 +401,8 @@ class Client {
 
   /** The process does not end before what was decided is stored and its event is there, or cannot be. */
   #stay() {
+    // It took longer than whoever closed the client would wait.
+    if (this.#isReleased) return;
     if (this.#staysForStorage && !this.#isStoring) {
       this.#isStoring = true;
       this.#addon.flush(END).catch(() => {}).finally(() => {

@@ -7,9 +7,9 @@ const PLAIN = ['customVariables', 'variationTargetingVariables', 'userStorageDat
 /** `[object Object]`, `[object Map]`, … */
 const kindOf = (value) => Object.prototype.toString.call(value);
 
-/** An object of a kind that JSON would make an empty one of, or leave out: a map, a function. The addon refuses a text there. */
+/** What JSON would make an empty object of, or leave out: a map, a function, a symbol. The addon refuses a text there. */
 const isOdd = (value) =>
-  value !== undefined && value !== null && (typeof value === 'object' || typeof value === 'function') && !Array.isArray(value) && kindOf(value) !== '[object Object]';
+  value !== undefined && value !== null && (typeof value === 'object' || typeof value === 'function' || typeof value === 'symbol') && !Array.isArray(value) && kindOf(value) !== '[object Object]';
 
 /** The options that are read. */
 const OPTIONS = [...PLAIN, 'shouldTrackReturningUser', 'goalTypeToTrack', 'revenueValue', 'eventProperties', 'userAgent', 'userIpAddress'];
@@ -19,13 +19,13 @@ const HALF = '\\ud';
 
 /**
  * Numbers that JSON has no room for are texts, as they are to a segment; what holds itself ends there; half a character is
- * replaced, but in the id of a user, who would be another.
+ * replaced, but in the id of a call's user, who would be another.
  */
-function tamed() {
+function tamed(call) {
   const path = [];
   return function replace(name, value) {
     if (typeof value === 'bigint') return String(value);
-    if (typeof value === 'string') return name === 'userId' ? value : value.toWellFormed();
+    if (typeof value === 'string') return this === call && name === 'userId' ? value : value.toWellFormed();
     if (typeof value !== 'object' || value === null) return value;
     while (path.length > 0 && path.at(-1) !== this) path.pop();
     if (path.includes(value)) return undefined;
@@ -34,17 +34,17 @@ function tamed() {
   };
 }
 
-/** A value as JSON. */
-function jsonOf(value) {
+/** A value as JSON; or a call, of which it is said. */
+function jsonOf(value, call) {
   let text;
   try {
     text = JSON.stringify(value);
   } catch (error) {
     // There is a number that is too large, or an object that holds itself; anything else is thrown again.
     if (!(error instanceof TypeError)) throw error;
-    return JSON.stringify(value, tamed());
+    return JSON.stringify(value, tamed(call));
   }
-  return text !== undefined && text.includes(HALF) ? JSON.stringify(value, tamed()) : text;
+  return text !== undefined && text.includes(HALF) ? JSON.stringify(value, tamed(call)) : text;
 }
 
 /** The options as JSON; nothing where there are none. */
@@ -66,6 +66,8 @@ function optionsOf(options) {
   }
 }
 
+const isObject = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
+
 /** Stands between the texts of a short line. */
 const BETWEEN = '\0';
 
@@ -80,7 +82,12 @@ function lineOf(call) {
   if ('campaignKey' in call && isShort(campaignKey) && isShort(userId) && isShort(third)) {
     return `${op}\0${campaignKey || ''}\0${userId || ''}\0${third || ''}\0${given}`;
   }
-  const line = jsonOf({ ...call, options: undefined });
+  const rest = { ...call, options: undefined };
+  for (const name of ['userId', 'goalIdentifier', 'variableKey', 'campaignKey']) {
+    // An object is no name, whatever JSON would make of it. A list of campaigns is one, and the official SDK takes this for a user.
+    if (isObject(rest[name]) && !(name === 'userId' && rest[name] instanceof String)) rest[name] = {};
+  }
+  const line = jsonOf(rest, rest);
   return given === '' ? line : `${line.slice(0, -1)},"options":${given}}`;
 }
 

@@ -3,6 +3,7 @@
 // (quirk Q-112).
 
 const addon = require('./addon.cjs');
+const { isThenable } = require('./promises.cjs');
 
 const LogLevelEnum = Object.freeze({ NOTSET: 0, DEBUG: 1, INFO: 2, WARN: 3, ERROR: 4 });
 const NAMES = { 1: 'DEBUG', 2: 'INFO', 3: 'WARN', 4: 'ERROR' };
@@ -26,7 +27,8 @@ class Log {
   log(level, message) {
     if (level < this.level) return;
     try {
-      this.logger.log(level, message);
+      const said = this.logger.log(level, message);
+      if (isThenable(said)) Promise.resolve(said).catch(() => {});
     } catch {
       // A logger of somebody's costs no decision.
     }
@@ -63,9 +65,7 @@ function tell(log) {
 function launched(config) {
   const { logger, level } = config || {};
   const isOwn = logger !== undefined || level !== undefined;
-  const log = isOwn ? new Log(logger || shared.logger, level ?? (logger ? LogLevelEnum.NOTSET : shared.level)) : shared;
-  tell(log);
-  return log;
+  return isOwn ? new Log(logger || shared.logger, level ?? (logger ? LogLevelEnum.NOTSET : shared.level)) : shared;
 }
 
 function change(logger, level) {
@@ -87,6 +87,7 @@ function setLogLevel(level = LogLevelEnum.ERROR) {
 module.exports = {
   LogLevelEnum,
   launched,
+  tell,
   setLogger,
   setLogLevel,
   /** What the official SDK has under `logging`. */

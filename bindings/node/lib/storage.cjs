@@ -1,7 +1,7 @@
 'use strict';
-// The caller's `userStorageService`, as text: whatever its `get` and `set` return, throw or reject, what the addon is told is
-// one of three. Nothing is stored: ''. It is: the record as JSON, or the short form of it (`src/storage/mod.rs`). That cannot
-// be said: '!' and why.
+// The caller's `userStorageService`, as text, whatever its `get` and `set` return, throw or reject. Of `get` the addon is told
+// that nothing is stored: ''; the record, as JSON or short (`src/storage/mod.rs`); '!' and why neither can be said; or '?', where
+// it is asked before a write and returns a promise.
 
 const { jsonOf } = require('./line.cjs');
 const { isThenable, messageOf, within } = require('./promises.cjs');
@@ -13,18 +13,29 @@ const ADVICE = '`userStorageService.get` returns a promise, which a call that an
 
 const placeOf = (record) => JSON.stringify([record.userId, record.campaignKey]);
 
+const isAbsent = (value) => value === undefined || value === null;
 const isPlain = (value) => typeof value === 'string' && !value.includes('\0');
 
-/** What `get` returned, as text; short, where it says no more of this user and campaign than the variation and goals. */
+/** What is wrong with what `get` returned, which has a `variationName`, or an empty text. */
+function flawOf({ userId, campaignKey, variationName }) {
+  if (typeof campaignKey !== 'string' || campaignKey === '') return 'a record without a `campaignKey`';
+  if (typeof variationName !== 'string') return 'a record whose `variationName` is no text';
+  return isAbsent(userId) || typeof userId === 'string' ? '' : 'a record whose `userId` is no text';
+}
+
+/** What `get` returned, as text; short, where it says no more of a user and a campaign that are named than the variation and goals. */
 function asText(value, user, campaign) {
-  if (value === undefined || value === null) return '';
+  if (isAbsent(value)) return '';
   if (typeof value !== 'object' || Array.isArray(value)) return `!\`get\` returned ${Array.isArray(value) ? 'a list' : `a ${typeof value}`}, and no record`;
-  const { userId, campaignKey, variationName, goalIdentifier = '', goalIdentifiers, metaData, activated, toJSON } = value;
+  const { userId, campaignKey, variationName, goalIdentifier, goalIdentifiers, metaData, activated } = value;
   // A storage may say so that there is nothing; the reference reads it like that, too.
   if (!variationName) return '';
-  const isShort = userId === user && campaignKey === campaign && isPlain(variationName) && isPlain(goalIdentifier);
-  const hasMore = goalIdentifiers !== undefined || metaData !== undefined || activated !== undefined || toJSON !== undefined;
-  return isShort && !hasMore ? `=${variationName}\0${goalIdentifier}` : jsonOf(value) || '';
+  const goals = isAbsent(goalIdentifier) ? '' : goalIdentifier;
+  const hasMore = !isAbsent(goalIdentifiers) || !isAbsent(metaData) || activated !== undefined;
+  if (user !== undefined && userId === user && campaignKey === campaign && isPlain(variationName) && isPlain(goals) && !hasMore) return `=${variationName}\0${goals}`;
+  const record = { userId, campaignKey, variationName, goalIdentifier, goalIdentifiers, metaData, activated };
+  const flaw = flawOf(record);
+  return flaw ? `!\`get\` returned ${flaw}` : jsonOf(record);
 }
 
 /** Says the first of several failures, and that they are over. */
@@ -55,13 +66,13 @@ class Trouble {
 class Here {
   /** One of them runs: a call that is made from there would wait for the one that it is made from. */
   isInside = false;
-  /** `get` answers with promises, or has not been asked yet. */
-  mayBeLater = true;
   #service;
   #log;
   #reading;
   #writing;
   #isAdvised = false;
+  /** Why `get` is not asked at this moment. */
+  #failure = '';
   #broken = 0;
   /** Promises of `set` that are not kept yet, by place, and the record that is to be set after. */
   #pending = new Map();
@@ -77,10 +88,10 @@ class Here {
   get = (user, campaign, isWrite) =>
     this.#inside(() => {
       try {
+        if (this.#failure) return `!${this.#failure}`;
         if (typeof this.#service.get !== 'function') return '';
         const value = this.#service.get(user, campaign);
-        this.mayBeLater = isThenable(value);
-        if (this.mayBeLater) {
+        if (isThenable(value)) {
           // Nobody waits for it: what it comes to must not end the process.
           Promise.resolve(value).then(() => {}, () => {});
           if (isWrite) return '?';
@@ -114,12 +125,35 @@ class Here {
 
   /** All that is stored for a user in these campaigns, whether `get` answers at once or with promises. */
   async stored(user, campaigns) {
-    const asked = this.#inside(() => (typeof this.#service.get === 'function' ? campaigns : []).map((campaign) => this.#service.get(user, campaign)));
-    if (asked.length > 0) this.mayBeLater = asked.some(isThenable);
-    const answers = (await Promise.all(asked)).map((value) => asText(value));
-    const wrong = answers.find((answer) => answer.startsWith('!'));
-    if (wrong) throw new Error(wrong.slice(1));
+    const ask = async (campaign) => {
+      // Not short: it is read here.
+      const text = asText(await this.#inside(() => (typeof this.#service.get === 'function' ? this.#service.get(user, campaign) : undefined)));
+      if (text.startsWith('!')) throw new Error(text.slice(1));
+      return text;
+    };
+    const answers = await Promise.all(campaigns.map(ask));
     return answers.filter((answer) => answer !== '').map((answer) => JSON.parse(answer));
+  }
+
+  /** The same, within a time, for a call that is awaited; nothing where it cannot be had, and then `get` is not asked in the call. */
+  async fetched(milliseconds, user, campaigns, call) {
+    let all;
+    try {
+      all = await within(milliseconds, this.stored(user, campaigns));
+      this.#reading.over();
+    } catch (error) {
+      this.#failure = this.#reading.on(error);
+    }
+    try {
+      return call(all);
+    } finally {
+      this.#failure = '';
+    }
+  }
+
+  /** The client is closed: what the caller has is theirs alone. */
+  forget() {
+    this.#service = {};
   }
 
   /** How many promises of `set` were broken since this was asked last, in words, or an empty text. */
@@ -202,6 +236,11 @@ class Later {
       return this.#writing.on(error);
     }
   };
+
+  /** The client is closed: what the caller has is theirs alone. */
+  forget() {
+    this.#service = {};
+  }
 }
 
 module.exports = { Here, Later };

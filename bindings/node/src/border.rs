@@ -53,11 +53,13 @@ pub(crate) fn line(call: &str) -> napi::Result<Line<'_>> {
     let third = (if op == "track" { "goalIdentifier" } else { "variableKey" }, third);
     let texts = [("campaignKey", campaign), ("userId", user), third];
     let given = texts.into_iter().filter(|(_, text)| !text.is_empty());
-    Line::of(op, given, Some(options).filter(|options| !options.is_empty())).map_err(refused)
+    let options = Some(options).filter(|options| !options.is_empty());
+    Line::of(op, given, options).map_err(|error| refused(format!("`options` cannot be read: {error}")))
 }
 
-/// The answer: a text behind a `=`, anything else as JSON. Where more is to be said it is `!` and an object: the `result`, the `mistakes` as pairs of a sentence
-/// and whether it is only that the settings know no such campaign, and the `decisions` that `integrations` are shown.
+/// The answer: a text behind a `=`, anything else as JSON. Where more is to be said it is `!` and an object: the `result`, the
+/// `mistakes` as pairs of a sentence and whether it is only that the settings know no such campaign, and the `decisions` that
+/// `integrations` are shown.
 pub(crate) fn text(answer: &Answer, decisions: &[Value]) -> String {
     if answer.mistakes.is_empty() && decisions.is_empty() {
         return match &answer.result {

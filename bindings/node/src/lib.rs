@@ -5,8 +5,8 @@
 //! [`PromisingClient`](promising::PromisingClient) answers with a promise; the two functions may answer with promises of
 //! their own (`storage/later.rs`). Both drive the same engine.
 //!
-//! `options` is what they are launched with, `open` what they hold until they are closed, `border` what goes over the border, `events` what sends events, `settings`
-//! fetches settings, `log` hands on what the crates log.
+//! `options` is what they are launched with, `open` what they hold until they are closed, `border` what goes over the border,
+//! `events` what sends events, `settings` fetches settings, `log` hands on what the crates log.
 
 mod blocking;
 mod border;

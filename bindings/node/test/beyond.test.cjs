@@ -218,13 +218,79 @@ test('a get that returns promises is awaited by the calls that are promises', as
     const failing = launch({ ...base(), userStorageService: { get, set: () => assert.fail('nothing is known, and nothing written over') }, returnPromiseFor: { activate: true } });
     assert.strictEqual(await failing.activate(KEY, 'Ashley'), 'Control');
   }
-  // One that answers at once is asked as in a call that does.
-  let asked = 0;
-  const atOnce = launch({ ...base(), userStorageService: { get: () => { asked += 1; }, set() {} }, returnPromiseFor: { activate: true } });
-  await atOnce.activate(KEY, 'A');
-  asked = 0;
-  await atOnce.activate(KEY, 'B');
-  assert.strictEqual(asked, 1);
+  // Now at once, now with a promise: a cache in front of a database.
+  const cached = { get: (userId) => (userId === 'Ashley' ? undefined : Promise.resolve(records[userId])), set() {} };
+  records.Eve = { userId: 'Eve', campaignKey: KEY, variationName: 'Variation-1' };
+  const mixed = launch({ ...base(said), userStorageService: cached, returnPromiseFor: { activate: true } });
+  assert.deepStrictEqual([await mixed.activate(KEY, 'Ashley'), await mixed.activate(KEY, 'Eve')], ['Control', 'Variation-1']);
+});
+
+test('an outage of get is said once, and one that is half over leaves no rejection alone', async () => {
+  const unhandled = [];
+  const note = (reason) => unhandled.push(reason);
+  process.on('unhandledRejection', note);
+  const two = structuredClone(settingsFile);
+  two.campaigns.push({ ...two.campaigns[0], id: 77, key: 'second' });
+  const get = (userId, key) => {
+    if (key === KEY) return Promise.reject(new Error('out of order'));
+    throw new Error('out of order, at once');
+  };
+  const said = [];
+  const client = launch({ ...base(said), settingsFile: two, userStorageService: { get, set() {} }, returnPromiseFor: { activate: true } });
+  await assert.rejects(client.stored('Ashley'), /out of order/);
+  for (let number = 0; number < 3; number += 1) assert.strictEqual(await client.activate(KEY, 'Ashley'), 'Control');
+  const errors = said.filter(([level]) => level === 4).map(([, message]) => message);
+  assert.strictEqual(errors.length, 1, JSON.stringify(errors));
+  assert.match(errors[0], /`userStorageService.get` failed: out of order/);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  process.off('unhandledRejection', note);
+  assert.deepStrictEqual(unhandled, []);
+});
+
+test('a record that cannot be read is said to be none, once', async () => {
+  for (const [record, pattern] of [[{ variationName: 'Control' }, /without a `campaignKey`/], [{ userId: 7, campaignKey: KEY, variationName: 'Control' }, /`userId` is no text/], [{ campaignKey: KEY, variationName: 5 }, /`variationName` is no text/]]) {
+    for (const isAsync of [false, true]) {
+      const said = [];
+      const client = launch({ ...base(said), userStorageService: { get: () => record, set: () => assert.fail('it is written over') }, ...(isAsync && { asyncStorageConfig: {} }) });
+      for (let number = 0; number < 2; number += 1) assert.strictEqual(await client.activate(KEY, 'Ashley'), 'Control');
+      const errors = said.filter(([level]) => level === 4).map(([, message]) => message);
+      assert.strictEqual(errors.length, 1, JSON.stringify(errors));
+      assert.match(errors[0], pattern);
+      if (!isAsync) await assert.rejects(client.stored('Ashley'), pattern);
+    }
+  }
+  // One that names nobody is this user's.
+  const client = launch({ ...base(), userStorageService: { get: () => ({ campaignKey: KEY, variationName: 'Variation-1', more: 1 }), set() {} } });
+  assert.strictEqual(client.activate(KEY, 'Ashley'), 'Variation-1');
+  assert.deepStrictEqual(await client.stored('Ashley'), { all: [{ campaignKey: KEY, variationName: 'Variation-1' }] });
+});
+
+test('who closes a client in the middle of calls waits for them', async () => {
+  const unhandled = [];
+  const note = (reason) => unhandled.push(reason);
+  process.on('unhandledRejection', note);
+  const slow = (value) => new Promise((resolve) => setTimeout(() => resolve(value), 60));
+  const record = { userId: 'Ashley', campaignKey: KEY, variationName: 'Variation-1' };
+  for (const more of [{ asyncStorageConfig: {} }, { returnPromiseFor: { all: true } }, { returnPromiseFor: { activate: true } }]) {
+    const written = [];
+    const client = launch({ ...base(), userStorageService: { get: (userId) => slow(userId === 'Ashley' ? record : undefined), set: (one) => slow().then(() => written.push(one.userId)) }, ...more });
+    const calls = [client.activate(KEY, 'Ashley'), client.activate(KEY, 'Bob')];
+    if (!more.returnPromiseFor || more.returnPromiseFor.all) calls.push(client.decide(KEY, 'Carol').then((one) => one.variationName), client.explain(KEY, 'Dave').then((one) => one.variationName));
+    assert.deepStrictEqual(await client.close(), { status: true, message: 'everything is where it should be' });
+    assert.deepStrictEqual((await Promise.all(calls)).slice(0, 2), ['Variation-1', 'Control']);
+    assert.ok((await Promise.all(calls)).every((name) => typeof name === 'string'));
+    assert.ok(written.includes('Bob'), `${written}`);
+    assert.strictEqual(await client.activate(KEY, 'Eve'), null);
+  }
+  // Who does not wait long enough hears of it, and the call is answered all the same.
+  const client = launch({ ...base(), asyncStorageConfig: {}, userStorageService: { get: () => slow(record), set: () => slow() } });
+  const call = client.activate(KEY, 'Ashley');
+  const early = await client.close(5);
+  assert.deepStrictEqual([early.status, early.message.startsWith('calls are not answered')], [false, true]);
+  assert.strictEqual(await call, 'Variation-1');
+  assert.strictEqual((await client.close(Infinity)).status, true);
+  process.off('unhandledRejection', note);
+  assert.deepStrictEqual(unhandled, []);
 });
 
 test('a decision says why, and an explanation leaves nothing behind', async () => {

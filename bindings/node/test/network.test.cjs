@@ -187,7 +187,10 @@ test('what is wrong with a call is logged once a call, at its level, and without
   launch({ settingsFile, isDevelopmentMode: true, logging: { logger: { log: (level, message) => everything.push([level, message]) } } }).activate(KEY, 'secret-user');
   await eventually(() => everything.length > 0);
   assert.ok(![...said, ...everything].some(([level, message]) => level > 1 && message.includes('secret-user')), JSON.stringify(said));
-  launch({ settingsFile, isDevelopmentMode: true, logging: { logger: { log() { throw new Error('a logger'); } } } }).activate(KEY, '');
+  // What a logger throws or rejects costs nothing.
+  for (const log of [() => { throw new Error('a logger'); }, async () => { throw new Error('a logger'); }]) {
+    assert.strictEqual(launch({ settingsFile, isDevelopmentMode: true, logging: { logger: { log } } }).activate(KEY, ''), null);
+  }
   steadfast.setLogger();
   steadfast.setLogLevel();
 });

@@ -67,3 +67,28 @@ test('clients that are closed and forgotten leave nothing behind', () => {
   // 300 clients with a way to the network each would be some 40 MiB.
   assert.ok(Number(said) < 16, `${said} MiB`);
 });
+
+test('a client that is closed keeps nothing of its storage, which may know it', () => {
+  const said = program(`
+    const { launch } = require('.');
+    const { settingsFile } = require('./examples/document-values.cjs');
+    const kept = [];
+    const one = async (more) => {
+      const service = { get: () => undefined, set() {} };
+      kept.push(new WeakRef(service));
+      service.client = launch({ settingsFile, isDevelopmentMode: true, userStorageService: service, ...more });
+      await service.client.activate('checkout-button', 'Ashley');
+      await service.client.close();
+    };
+    (async () => {
+      for (let number = 0; number < 50; number += 1) await one(number % 2 ? {} : { asyncStorageConfig: {} });
+      for (let round = 0; round < 5; round += 1) {
+        global.gc();
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      console.log(kept.filter((reference) => reference.deref()).length);
+    })();
+  `, '--expose-gc');
+  // The last one may still be on a stack.
+  assert.ok(Number(said) < 4, `${said} of 50`);
+});

@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use serde_json::Value;
@@ -34,11 +35,21 @@ impl Installed {
     /// # Errors
     /// When npm cannot be run or does not install it.
     pub fn new(workspace: &Path) -> Result<Installed, Failure> {
+        // Tests run side by side, and npm takes a while.
+        static INSTALLING: Mutex<()> = Mutex::new(());
+        let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
         let (source, folder) = (workspace.join("vectors/oracle"), workspace.join("target/oracle"));
         fs::create_dir_all(&folder).map_err(|error| Failure::at(&folder, error))?;
         for name in ["oracle.js", "requests.js", "package.json", "package-lock.json"] {
             let (from, to) = (source.join(name), folder.join(name));
-            fs::copy(&from, &to).map_err(|error| Failure::at(&from, error))?;
+            let text = fs::read(&from).map_err(|error| Failure::at(&from, error))?;
+            if fs::read(&to).is_ok_and(|there| there == text) {
+                continue;
+            }
+            // In one step: another test may be about to run it.
+            let mut part = tempfile::NamedTempFile::new_in(&folder).map_err(|error| Failure::at(&to, error))?;
+            part.write_all(&text).map_err(|error| Failure::at(&to, error))?;
+            part.persist(&to).map_err(|error| Failure::at(&to, error))?;
         }
         let installed = Installed(folder);
         if installed.version().as_deref() != Some(VERSION) {
