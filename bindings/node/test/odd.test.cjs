@@ -134,3 +134,16 @@ test('a client can be wrapped, and its methods taken out', () => {
   const { activate } = client;
   assert.deepStrictEqual([client.activate(KEY, 'A'), activate(KEY, 'A')], ['Control', 'Control']);
 });
+
+test('what cannot be told as a line is refused, and said', () => {
+  const said = [];
+  const client = steadfast.launch({ settingsFile, isDevelopmentMode: true, logging: { logger: { log: (level, message) => said.push([level, message]) }, level: 3 } });
+  const deep = (levels) => (levels === 0 ? {} : { a: deep(levels - 1) });
+  assert.strictEqual(client.activate(KEY, 'A', { customVariables: deep(120) }), 'Control');
+  assert.deepStrictEqual(said, []);
+  assert.strictEqual(client.activate(KEY, 'A', { customVariables: deep(130) }), null);
+  assert.strictEqual(client.track(new String(KEY), 'A', 'bought'), null);
+  assert.strictEqual(client.track(KEY, 'A', new String('bought')), null);
+  assert.deepStrictEqual(said.map(([level]) => level), [4, 4, 4]);
+  [/`options` cannot be read/, /`campaignKey` is an object, expected a text/, /`goalIdentifier` is an object, expected a text/].forEach((pattern, number) => assert.match(said[number][1], pattern));
+});
