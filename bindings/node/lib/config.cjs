@@ -64,7 +64,7 @@ function check(map, rules, path, wrong, unknown) {
     if (!rule) unknown.push(`${path}${name}`);
     // The official SDK takes what is falsy for absent in some places; undefined is absent in all.
     else if (value === undefined || ((name === 'goalTypeToTrack' || name === 'pollingInterval') && !value)) continue;
-    else if (!rule[0](value)) wrong.push(`\`${path}${name}\` is ${SECRETS.includes(name) ? `a ${typeof value}` : shown(value)}, expected ${rule[1]}`);
+    else if (!rule[0](value)) wrong.push(`\`${path}${name}\` is ${SECRETS.includes(name) && value ? `a ${typeof value}` : shown(value)}, expected ${rule[1]}`);
     else if (rule[2] && isMap(value)) check(value, rule[2], `${path}${name}.`, wrong, unknown);
   }
 }

@@ -7,7 +7,7 @@ const PLAIN = ['customVariables', 'variationTargetingVariables', 'userStorageDat
 /** `[object Object]`, `[object Map]`, … */
 const kindOf = (value) => Object.prototype.toString.call(value);
 
-/** What JSON would make an empty object of, or leave out: a map, a function, a symbol. The addon refuses a text there. */
+/** What JSON would make an empty object of, or leave out: a map, a function, a symbol. It is refused. */
 const isOdd = (value) =>
   value !== undefined && value !== null && (typeof value === 'object' || typeof value === 'function' || typeof value === 'symbol') && !Array.isArray(value) && kindOf(value) !== '[object Object]';
 
@@ -47,15 +47,18 @@ function jsonOf(value, call) {
   return text !== undefined && text.includes(HALF) ? JSON.stringify(value, tamed(call)) : text;
 }
 
+/** What somebody may pass in place of a plain object. */
+const wrong = (name, value) => new TypeError(`\`${name}\` is ${kindOf(value) === '[object Promise]' ? 'a promise: await it' : `a ${kindOf(value).slice(8, -1)}, expected an object`}`);
+
 /** The options as JSON; nothing where there are none. */
 function optionsOf(options) {
   if (options === undefined) return '';
-  if (isOdd(options)) return optionsOf(kindOf(options));
   if (options === null) return 'null';
+  if (isOdd(options)) throw wrong('options', options);
   const { customVariables, variationTargetingVariables, userStorageData, metaData } = options;
   if (isOdd(customVariables) || isOdd(variationTargetingVariables) || isOdd(userStorageData) || isOdd(metaData)) {
     const odd = PLAIN.find((name) => isOdd(options[name]));
-    return optionsOf({ ...options, [odd]: kindOf(options[odd]) });
+    throw wrong(`options.${odd}`, options[odd]);
   }
   try {
     return jsonOf(options) || '';

@@ -51,7 +51,8 @@ class Log {
   }
 }
 
-let shared = new Log(toConsole, LogLevelEnum.ERROR);
+/** Whoever is launched without a logger and a level of their own has this one, whatever becomes of it. */
+const shared = new Log(toConsole, LogLevelEnum.ERROR);
 /** What happens in the background belongs to no call: it is told to whoever launched last. */
 let latest = shared;
 addon.logTo((level, message) => latest.log(level, message));
@@ -69,9 +70,8 @@ function launched(config) {
 }
 
 function change(logger, level) {
-  const before = shared;
-  shared = new Log(logger, level);
-  if (latest === before) tell(shared);
+  Object.assign(shared, { logger, level });
+  if (latest === shared) tell(shared);
 }
 
 function setLogger(logger = toConsole) {

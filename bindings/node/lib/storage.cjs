@@ -6,10 +6,13 @@
 const { jsonOf } = require('./line.cjs');
 const { isThenable, messageOf, within } = require('./promises.cjs');
 
-/** So long may a `set` take before the next one of its place is called: a write as ours has it. */
-const WRITE = 10_000;
+/**
+ * So long may a `set` take before the next one of its place is called, and a `get`. The client gives up a little later: that it
+ * was one of these which took so long can be said here.
+ */
+const [WRITE, LOOK_UP] = [9_950, 1_950];
 
-const ADVICE = '`userStorageService.get` returns a promise, which a call that answers at once cannot wait for: it decides without the storage. Launch with `asyncStorageConfig: {}` and await the calls, or pass `userStorageData: await client.stored(userId)`';
+const ADVICE = '`userStorageService.get` returns a promise, which a call that answers at once cannot wait for: it decides without the storage, and keeps nothing. Launch with `asyncStorageConfig: {}` and await the calls, or pass `userStorageData: await client.stored(userId)`';
 
 const placeOf = (record) => JSON.stringify([record.userId, record.campaignKey]);
 
@@ -218,7 +221,7 @@ class Later {
 
   get = async (user, campaign) => {
     try {
-      const text = typeof this.#service.get === 'function' ? asText(await this.#service.get(user, campaign), user, campaign) : '';
+      const text = typeof this.#service.get === 'function' ? asText(await within(LOOK_UP, this.#service.get(user, campaign), false), user, campaign) : '';
       if (text.startsWith('!')) this.#reading.on(text.slice(1));
       else this.#reading.over();
       return text;
@@ -229,7 +232,7 @@ class Later {
 
   set = async (text) => {
     try {
-      if (typeof this.#service.set === 'function') await this.#service.set(JSON.parse(text));
+      if (typeof this.#service.set === 'function') await within(WRITE, this.#service.set(JSON.parse(text)), false);
       this.#writing.over();
       return '';
     } catch (error) {

@@ -247,6 +247,19 @@ test('an outage of get is said once, and one that is half over leaves no rejecti
   assert.deepStrictEqual(unhandled, []);
 });
 
+test('a get or a set that takes too long is said, once', { timeout: 60_000 }, async () => {
+  const never = () => new Promise(() => {});
+  for (const [service, pattern] of [[{ get: never, set() {} }, /`userStorageService.get` failed: it took longer than 1.95 s/], [{ get() {}, set: never }, /`userStorageService.set` failed: it took longer than 9.95 s/]]) {
+    const said = [];
+    const client = launch({ ...base(said), asyncStorageConfig: {}, userStorageService: service });
+    for (const user of ['Ashley', 'Bob']) assert.strictEqual(await client.activate(KEY, user), 'Control');
+    const errors = () => said.filter(([level]) => level === 4).map(([, message]) => message);
+    await eventually(() => errors().length > 0);
+    assert.strictEqual(errors().length, 1, JSON.stringify(errors()));
+    assert.match(errors()[0], pattern);
+  }
+});
+
 test('a record that cannot be read is said to be none, once', async () => {
   for (const [record, pattern] of [[{ variationName: 'Control' }, /without a `campaignKey`/], [{ userId: 7, campaignKey: KEY, variationName: 'Control' }, /`userId` is no text/], [{ campaignKey: KEY, variationName: 5 }, /`variationName` is no text/]]) {
     for (const isAsync of [false, true]) {

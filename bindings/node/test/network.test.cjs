@@ -89,6 +89,21 @@ test('batches go when they are full or asked for, and say what became of them', 
   assert.strictEqual((await inDevelopment.flushEvents()).status, false);
 });
 
+test('a collector that is away is said once, and once that it is back', { timeout: 60_000 }, async (context) => {
+  const vwo = await server(context);
+  const said = [];
+  vwo.status = 503;
+  const client = launch({ settingsFile, proxyUrl: vwo.proxyUrl, logging: { ...quiet(said), level: 2 } });
+  for (const user of ['A', 'B', 'C']) client.activate(KEY, user);
+  const told = (level, pattern) => said.filter((one) => one[0] === level && pattern.test(one[1])).length;
+  await eventually(() => vwo.events().length >= 4);
+  await eventually(() => told(4, /events do not arrive.* failing=the collector answers 503/) === 1);
+  vwo.status = 200;
+  await eventually(() => told(2, /events arrive again/) === 1);
+  assert.strictEqual((await client.close()).status, true);
+  assert.strictEqual(told(4, /events do not arrive/), 1, JSON.stringify(said));
+});
+
 test('settings are fetched, polled, copied, and swapped', { timeout: 60_000 }, async (context) => {
   const vwo = await server(context);
   let copy;
@@ -180,8 +195,10 @@ test('what is wrong with a call is logged once a call, at its level, and without
   assert.ok(tell(/called by `get` or `set`/) >= 1);
   assert.strictEqual(tell(/`userStorageService.get` failed: out of order/), 1, 'as long as it goes on');
   assert.strictEqual(steadfast.logging.getLogLevel(), steadfast.LogLevelEnum.ERROR);
+  const before = launch({ settingsFile, isDevelopmentMode: true });
   steadfast.setLogLevel(steadfast.LogLevelEnum.WARN);
-  launch({ settingsFile, isDevelopmentMode: true }).activate('gone', 'secret-user');
+  // Also of those that were launched before.
+  before.activate('gone', 'secret-user');
   assert.deepStrictEqual(said.at(-1), [3, 'activate: no campaign has the key `gone`']);
   const everything = [];
   launch({ settingsFile, isDevelopmentMode: true, logging: { logger: { log: (level, message) => everything.push([level, message]) } } }).activate(KEY, 'secret-user');
@@ -212,6 +229,8 @@ test('a configuration that is wrong says all that is wrong with it', () => {
   for (const batchEvents of [{}, { eventsPerRequest: 0 }, { eventsPerRequest: 5_001 }, { eventsPerRequest: 2.5 }, { requestTimeInterval: 0.5 }, { eventsPerRequest: 1, flushCallback: 1 }, []]) wrong({ settingsFile, batchEvents }, /batchEvents/);
   for (const name of ['returnPromiseFor', 'asyncStorageConfig', 'integrations', 'userStorageService']) for (const value of [null, [], 'x', 1]) wrong({ settingsFile, [name]: value }, new RegExp(name));
   wrong({ settingsFile, storage: 'nowhere:' }, /expected `memory:`/);
+  wrong({ settingsFile, storage: 'embedded://./x.redb' }, /without `\/\/`/);
+  wrong({ settingsFile, storage: null }, /`storage` is null/);
   wrong({ settingsFile, storage: { lookUp: -1 } }, /storage.lookUp/, /storage.url/);
   wrong({ settingsFile, storage: 'memory:', userStorageService: {} }, /two storages/);
   wrong({ settingsFile, storage: 'redis://user:secret@' }, /^(?!.*secret)/);

@@ -144,6 +144,10 @@ test('what cannot be told as a line is refused, and said', () => {
   assert.strictEqual(client.activate(KEY, 'A', { customVariables: deep(130) }), null);
   assert.strictEqual(client.track(new String(KEY), 'A', 'bought'), null);
   assert.strictEqual(client.track(KEY, 'A', new String('bought')), null);
-  assert.deepStrictEqual(said.map(([level]) => level), [4, 4, 4]);
-  [/`options` cannot be read/, /`campaignKey` is an object, expected a text/, /`goalIdentifier` is an object, expected a text/].forEach((pattern, number) => assert.match(said[number][1], pattern));
+  assert.strictEqual(client.activate(KEY, 'A', { userStorageData: client.stored('A') }), null);
+  assert.strictEqual(client.activate(KEY, 'A', { userStorageData: [] }), null);
+  assert.strictEqual(client.isFeatureEnabled(KEY, 'A', new Map()), false);
+  assert.deepStrictEqual(said.map(([level]) => level), [4, 4, 4, 4, 4, 4]);
+  [/`options` cannot be read/, /`campaignKey` is an object, expected a text/, /`goalIdentifier` is an object, expected a text/,
+    /`options.userStorageData` is a promise: await it/, /is a list without a record: pass `{"all": \[\]}`/, /`options` is a Map, expected an object/].forEach((pattern, number) => assert.match(said[number][1], pattern));
 });

@@ -634,18 +634,22 @@ impl Shared {
 
     /// What came of a parcel. A batch's content is told to who wants to know, when it is done with.
     fn answered(&self, parcel: Parcel, outcome: Outcome, content: Option<&str>) {
-        let (lost, wake) = {
-            let mut state = self.state();
-            state.failing = match outcome {
-                Outcome::Delivered | Outcome::TooLarge => None,
-                Outcome::Later { status: None, .. } => Some(Failing::Unreachable),
-                Outcome::Later { status: Some(status), .. } | Outcome::Refused { status } => {
-                    Some(Failing::Status(status))
-                }
-            };
-            let lost = state.dispatcher.answered(parcel, outcome, Instant::now());
-            (lost, state.wakes_keeper())
+        let failing = match outcome {
+            Outcome::Delivered | Outcome::TooLarge => None,
+            Outcome::Later { status: None, .. } => Some(Failing::Unreachable),
+            Outcome::Later { status: Some(status), .. } | Outcome::Refused { status } => Some(Failing::Status(status)),
         };
+        let (lost, wake, before) = {
+            let mut state = self.state();
+            let before = std::mem::replace(&mut state.failing, failing);
+            let lost = state.dispatcher.answered(parcel, outcome, Instant::now());
+            (lost, state.wakes_keeper(), before)
+        };
+        match (before, failing) {
+            (None, Some(failing)) => tracing::error!(%failing, "events do not arrive; what can be is sent again"),
+            (Some(_), None) => tracing::info!("events arrive again"),
+            _ => {}
+        }
         if wake {
             self.keep.notify_one();
         }

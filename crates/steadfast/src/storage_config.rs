@@ -89,6 +89,9 @@ impl StorageConfig {
         let (place, name) = match url.split_once(':') {
             Some(("memory", "")) => (Place::Memory, unnamed()),
             Some(("embedded", "")) => return Err(wrong("the path of the file is missing")),
+            Some(("embedded", path)) if path.starts_with("//") => {
+                return Err(wrong("the path of a file stands behind the colon, without `//`"));
+            }
             Some(("embedded", path)) => (Place::Embedded(path.to_owned()), unnamed()),
             #[cfg(feature = "redis")]
             Some((

@@ -61,6 +61,10 @@ fn user_storage_data(options: &Json<'_>) -> Result<UserStorageData, Mistake> {
         Some(Json::List(items)) if items.iter().any(|item| matches!(item, Json::Object(_))) => {
             Ok(records(items).into())
         }
+        Some(Json::List(_)) => Err(Mistake::new(
+            "`options.userStorageData` is a list without a record: pass `{\"all\": []}` where nothing is stored"
+                .to_owned(),
+        )),
         Some(other) => Err(wrong("userStorageData", other, "a record or a list of records")),
     }
 }

@@ -68,7 +68,7 @@ impl Trouble {
                     InUse,
                     format!(
                         "storage file `{file}` is open already, and only one may have it: stop or close the other one, or \
-                         give this one a file of its own"
+                         give this one a file of its own (what several processes share needs a server)"
                     ),
                 ),
                 redb::Error::Corrupted(_)
