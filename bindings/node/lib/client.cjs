@@ -10,8 +10,6 @@ const { Here, Later } = require('./storage.cjs');
 
 /** Whoever waits for what was handed over waits a minute, unless told otherwise. */
 const FLUSH = 60_000;
-/** So long may `get` take, where a call is awaited. */
-const LOOK_UP = 2_000;
 /** The end of the process waits so long for what is to be stored. */
 const END = 10_000;
 /** The answer begins so where it is a text, and where there is more to be said than the result. */
@@ -305,7 +303,7 @@ class Client {
   async #fetched(method, call, failure) {
     const answered = (all) => this.#answered(method, all ? { ...call, options: { ...call.options, userStorageData: { all } } } : call, failure);
     try {
-      if (this.#here) return await this.#here.fetched(LOOK_UP, call.userId, this.#addon.campaigns(), answered);
+      if (this.#here) return await this.#here.fetched(call.userId, this.#addon.campaigns(), answered);
       // The call says what is wrong with the server.
       return await answered(await this.#addon.stored(call.userId).then(JSON.parse, () => undefined));
     } catch (error) {

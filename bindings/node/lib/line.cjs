@@ -83,7 +83,7 @@ function lineOf(call) {
   const third = goalIdentifier === undefined ? variableKey : goalIdentifier;
   const given = optionsOf(options);
   if ('campaignKey' in call && isShort(campaignKey) && isShort(userId) && isShort(third)) {
-    return `${op}\0${campaignKey || ''}\0${userId || ''}\0${third || ''}\0${given}`;
+    return `${op}${BETWEEN}${campaignKey || ''}${BETWEEN}${userId || ''}${BETWEEN}${third || ''}${BETWEEN}${given}`;
   }
   const rest = { ...call, options: undefined };
   for (const name of ['userId', 'goalIdentifier', 'variableKey', 'campaignKey']) {

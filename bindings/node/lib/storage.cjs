@@ -138,11 +138,11 @@ class Here {
     return answers.filter((answer) => answer !== '').map((answer) => JSON.parse(answer));
   }
 
-  /** The same, within a time, for a call that is awaited; nothing where it cannot be had, and then `get` is not asked in the call. */
-  async fetched(milliseconds, user, campaigns, call) {
+  /** The same, within the time of a look-up, for a call that is awaited; nothing where it cannot be had, and then `get` is not asked in the call. */
+  async fetched(user, campaigns, call) {
     let all;
     try {
-      all = await within(milliseconds, this.stored(user, campaigns));
+      all = await within(LOOK_UP, this.stored(user, campaigns));
       this.#reading.over();
     } catch (error) {
       this.#failure = this.#reading.on(error);
